@@ -1,0 +1,187 @@
+"""Cards: the literal facts of an entry, checked when they are read.
+
+A card is written as the keywords of a decorator (`registry.py`), so it can be read without running
+anything. Fields that hold files are given as `{"url": …, "sha256": …, "bytes": …}`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal, get_args
+
+from . import ontology
+from .errors import CardError
+from .fetching import RemoteFile
+from .fingerprints import fingerprint
+
+Recorded = Literal["responses", "dissimilarities"]
+"""What was recorded: responses to single stimuli, or only dissimilarities between them."""
+
+Family = Literal["similarity", "encoding"]
+"""How a scorer works: it compares two geometries, or predicts responses to held-out stimuli."""
+
+Invariance = Literal[
+    "stimulus order", "unit order", "rotation", "isotropic scale", "translation", "unit translation"
+]
+"""What a scorer claims not to see. "translation" adds one vector to the responses to all stimuli,
+"unit translation" one number to all units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateCard:
+    """The facts of a network that can be scored.
+
+    The four components are terms of `isocortex.ontology`. `preprocessing` are the arguments of
+    `Preprocessing`; `options` is what the entry's function needs to build this variant.
+    """
+
+    name: str
+    summary: str
+    architecture: str
+    objective: str
+    learning_rule: str
+    diet: str
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+    seed: int | None = None
+    accuracy: str = ""
+    source: str
+    bibtex: str
+    licence: str
+    code: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for axis in ontology.AXES:
+            ontology.find_term(axis, getattr(self, axis))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateFamilyCard:
+    """The facts of an open family of candidates, such as `torchvision/…`.
+
+    `members` names the function of the same file that lists the members' names.
+    """
+
+    name: str
+    summary: str
+    members: str
+    source: str
+    bibtex: str
+    licence: str
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """The facts of a dataset. `benchmarks` are the (region, scorer) pairs it offers.
+
+    `version` counts by hand when the meaning of the recordings changes; their content is hashed
+    besides. `unrestricted` is False where the licence binds a user to more than a citation.
+    """
+
+    name: str
+    summary: str
+    version: int
+    species: str
+    method: str
+    recorded: Recorded
+    regions: tuple[str, ...]
+    benchmarks: tuple[tuple[str, str], ...]
+    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+    simulated: bool = False
+    source: str
+    bibtex: str
+    licence: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_choice(self.name, "recorded", self.recorded, get_args(Recorded))
+        for region, _ in self.benchmarks:
+            _check_choice(self.name, "the region of a benchmark", region, self.regions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScorerCard:
+    """The facts of a scorer: what it takes, what it claims and how it is held out.
+
+    `options` are the keyword arguments of the function; `splits` the arguments of
+    `isocortex.splits.make_splits`; `normalisation` how raw and ceiling give the value.
+    """
+
+    name: str
+    summary: str
+    family: Family
+    accepts: tuple[Recorded, ...]
+    invariant_to: tuple[Invariance, ...]
+    range: tuple[float, float]
+    splits: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    normalisation: Literal["ratio", "signed-square-ratio"] = "ratio"
+    answers: str
+    source: str
+    bibtex: str
+
+    def __post_init__(self) -> None:
+        _check_choice(self.name, "family", self.family, get_args(Family))
+        _check_choice(self.name, "normalisation", self.normalisation, _NORMALISATIONS)
+        for recorded in self.accepts:
+            _check_choice(self.name, "accepts", recorded, get_args(Recorded))
+        for claim in self.invariant_to:
+            _check_choice(self.name, "invariant_to", claim, get_args(Invariance))
+
+
+_NORMALISATIONS: Final = ("ratio", "signed-square-ratio")
+
+Card = CandidateCard | CandidateFamilyCard | DatasetCard | ScorerCard
+Kind = Literal["candidate", "candidate_family", "dataset", "scorer"]
+
+CARD_TYPES: Final[Mapping[Kind, type[Card]]] = {
+    "candidate": CandidateCard,
+    "candidate_family": CandidateFamilyCard,
+    "dataset": DatasetCard,
+    "scorer": ScorerCard,
+}
+
+
+def make_card(kind: Kind, facts: Mapping[str, Any]) -> Card:
+    """The card of these facts. Raises CardError that names every missing and unknown field."""
+    card_type = CARD_TYPES[kind]
+    known = {item.name: item for item in fields(card_type)}
+    name = facts.get("name", "without a name")
+    unknown = sorted(set(facts) - set(known))
+    probe = card_type.__dataclass_fields__
+    required = {key for key in known if probe[key].default is probe[key].default_factory}
+    missing = sorted(required - set(facts))
+    if unknown or missing:
+        faults = [f"lacks {', '.join(missing)}"] if missing else []
+        faults += [f"has no field {', '.join(unknown)}"] if unknown else []
+        raise CardError(f"the {kind.replace('_', ' ')} card {name!r} {' and '.join(faults)}")
+    values = dict(facts)
+    if "files" in values:
+        values["files"] = {key: RemoteFile.from_card(file) for key, file in values["files"].items()}
+    return card_type(**values)
+
+
+def card_facts(card: Card) -> dict[str, Any]:
+    """The card as JSON-like facts, for storage and for its fingerprint."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, RemoteFile):
+            return {"url": value.url, "sha256": value.sha256, "bytes": value.bytes}
+        if isinstance(value, Mapping):
+            return {str(key): plain(item) for key, item in value.items()}
+        if isinstance(value, (tuple, list)):
+            return [plain(item) for item in value]
+        return value
+
+    return {item.name: plain(getattr(card, item.name)) for item in fields(card)}
+
+
+def card_fingerprint(card: Card) -> str:
+    """The SHA-256 of the card's facts."""
+    return fingerprint(card_facts(card))
+
+
+def _check_choice(card: str, what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise CardError(f"card {card!r}: {what} is {value!r}; choose from {', '.join(choices)}")

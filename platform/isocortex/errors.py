@@ -1,0 +1,86 @@
+"""What can go wrong, as one tree.
+
+    IsocortexError
+    ├── UnknownNameError         no entry, layer, region or option bears that name
+    ├── CardError                a card is not literal, lacks a fact or contradicts itself
+    │   └── DuplicateEntryError  two entries bear one name
+    ├── FetchError               a file could be had from nowhere
+    │   └── ChecksumError        a file came, but it is not the one that was asked for
+    ├── InputError               stimuli, responses or arguments that cannot be used
+    │   └── MismatchError        two inputs that do not belong together
+    ├── IncompatibleError        a combination that has no meaning, such as ridge on bare RDMs
+    └── StoreError               the database is missing, too old, too new or locked
+
+Every message says what came, what was expected and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+
+class IsocortexError(Exception):
+    """The root of all errors that isocortex raises on purpose."""
+
+    exit_status: ClassVar[int] = 1
+    """What the command line returns to the shell for this kind of error."""
+
+
+class UnknownNameError(IsocortexError, LookupError):
+    """No entry, layer, region or option bears that name."""
+
+    exit_status = 3
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
+        """The error for `name`, with the nearest of the `known` names as a suggestion."""
+        names = list(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            return cls(f"no {kind} is named {name!r}; did you mean {' or '.join(near)}?")
+        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        return cls(f"no {kind} is named {name!r}; known are: {shown or 'none'}")
+
+
+class CardError(IsocortexError, ValueError):
+    """A card is not literal, lacks a fact or contradicts itself."""
+
+    exit_status = 4
+
+
+class DuplicateEntryError(CardError):
+    """Two entries bear one name."""
+
+
+class FetchError(IsocortexError, OSError):
+    """A file could be had neither from the mirror nor from its address."""
+
+    exit_status = 5
+
+
+class ChecksumError(FetchError):
+    """A file came, but its SHA-256 is not the expected one."""
+
+    exit_status = 6
+
+
+class InputError(IsocortexError, ValueError):
+    """Stimuli, responses or arguments that cannot be used."""
+
+    exit_status = 7
+
+
+class MismatchError(InputError):
+    """Two inputs that do not belong together, such as responses to other stimuli."""
+
+
+class IncompatibleError(IsocortexError, TypeError):
+    """A combination that has no meaning, such as a regression on bare dissimilarities."""
+
+    exit_status = 8
+
+
+class StoreError(IsocortexError, RuntimeError):
+    """The database is missing, too old, too new or locked."""
+
+    exit_status = 9

@@ -1,0 +1,142 @@
+"""Files from the internet, and from a mirror where there is none: URL + SHA-256 through pooch."""
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import settings
+from .errors import CardError, ChecksumError, FetchError
+from .fingerprints import file_sha256
+
+
+class UnverifiedFileWarning(UserWarning):
+    """A file without a published checksum was fetched; its SHA-256 is pinned from now on."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file's public address, and what proves that it is the right one.
+
+    `sha256` is None only where no checksum was ever published: then the first copy that comes is
+    pinned, with a warning, and every later one must equal it.
+    """
+
+    url: str
+    sha256: str | None
+    bytes: int | None = None
+
+    @classmethod
+    def from_card(cls, facts: Mapping[str, Any]) -> "RemoteFile":
+        """The file that a card describes as `{"url": …, "sha256": …, "bytes": …}`."""
+        if not set(facts) <= {"url", "sha256", "bytes"} or "url" not in facts:
+            raise CardError(f"a file is given as url, sha256 and bytes; got {sorted(facts)}")
+        return cls(facts["url"], facts.get("sha256"), facts.get("bytes"))
+
+    @property
+    def mirror_path(self) -> str:
+        """Where the file lies below a mirror's root: `<host>/<path>`."""
+        parts = urlsplit(self.url)
+        return f"{parts.netloc}{parts.path}"
+
+
+def fetch(file: RemoteFile) -> Path:
+    """The path of a verified local copy of `file`; it is fetched on first use.
+
+    The mirror is tried first, then the address itself. Nothing half-written ever bears the final
+    name. Raises ChecksumError if what came is another file, FetchError if nothing came.
+    """
+    target = settings.home() / "files" / file.mirror_path
+    if target.exists():
+        _verify(target, file, origin=str(target))
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
+        arrived, origin = _obtain(file, Path(folder))
+        _verify(arrived, file, origin=origin)
+        _pin(arrived, target, file)
+        os.replace(arrived, target)  # noqa: PTH105 - atomic on one file system
+    return target
+
+
+def is_at_hand(file: RemoteFile) -> bool:
+    """Whether `file` is in the home folder or in a mirror that is a folder."""
+    if (settings.home() / "files" / file.mirror_path).exists():
+        return True
+    mirror = settings.mirror()
+    return bool(mirror and "://" not in mirror and (Path(mirror) / file.mirror_path).exists())
+
+
+def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
+    """A copy of the file in `folder`, and where it came from."""
+    mirror, tried = settings.mirror(), []
+    if mirror and "://" not in mirror:
+        source = Path(mirror).expanduser() / file.mirror_path
+        if source.exists():
+            return Path(shutil.copyfile(source, folder / "file")), str(source)
+        tried.append(f"the mirror {mirror} has no {file.mirror_path}")
+    urls = [f"{mirror.rstrip('/')}/{file.mirror_path}"] if mirror and "://" in mirror else []
+    for url in [*urls, file.url]:
+        try:
+            return _download(url, folder), url
+        except Exception as error:  # requests, urllib3 and the system each have their own tree
+            tried.append(f"{url}: {_reason(error)}")
+    raise FetchError(
+        f"could not fetch {file.url} ({'; '.join(tried)}). Connect to the internet, set "
+        f"ISOCORTEX_MIRROR to a folder or URL laid out as <host>/<path>, or put the file at "
+        f"{settings.home() / 'files' / file.mirror_path}"
+    )
+
+
+def _download(url: str, folder: Path) -> Path:
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    downloader = pooch.HTTPDownloader(timeout=30)
+    return Path(pooch.retrieve(url, None, fname="file", path=folder, downloader=downloader))
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause, in one line: network libraries wrap it many times."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no reason'}"
+
+
+def _verify(path: Path, file: RemoteFile, *, origin: str) -> None:
+    expected = file.sha256 or _pinned(settings.home() / "files" / file.mirror_path)
+    if expected is None:
+        return
+    actual = file_sha256(path)
+    if actual != expected:
+        raise ChecksumError(
+            f"{origin} has SHA-256 {actual}, expected {expected}: it is damaged or another "
+            f"version. Delete it and fetch {file.url} again"
+        )
+
+
+def _pin(arrived: Path, target: Path, file: RemoteFile) -> None:
+    """Remember the checksum of a file that has no published one, so that it cannot change."""
+    if file.sha256 is None and _pinned(target) is None:
+        digest = file_sha256(arrived)
+        warnings.warn(
+            f"{file.url} has no published checksum; pinned as {digest}",
+            UnverifiedFileWarning,
+            stacklevel=3,
+        )
+        _pin_path(target).write_text(digest)
+
+
+def _pinned(target: Path) -> str | None:
+    path = _pin_path(target)
+    return path.read_text().strip() if path.exists() else None
+
+
+def _pin_path(target: Path) -> Path:
+    return target.with_name(f"{target.name}.sha256")

@@ -1,0 +1,1 @@
+"""What people see: the REST API and the leaderboard's pages."""
