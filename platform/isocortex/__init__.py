@@ -7,22 +7,65 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cards import CandidateCard, DatasetCard, ScorerCard
-    from .registry import candidate, candidate_family, dataset, scorer
+    from .benchmarks import Benchmark as Benchmark
+    from .benchmarks import load_benchmark as load_benchmark
+    from .benchmarks import load_dataset as load_dataset
+    from .benchmarks import load_scorer as load_scorer
+    from .benchmarks import offered_benchmarks as offered_benchmarks
+    from .candidates import Candidate as Candidate
+    from .candidates import Preprocessing as Preprocessing
+    from .candidates import as_candidate as as_candidate
+    from .cards import CandidateCard as CandidateCard
+    from .cards import DatasetCard as DatasetCard
+    from .cards import ScorerCard as ScorerCard
+    from .errors import IsocortexError as IsocortexError
+    from .evaluation import evaluate as evaluate
+    from .extraction import extract_geometries as extract_geometries
+    from .extraction import extract_responses as extract_responses
+    from .geometry import Brain as Brain
+    from .geometry import Dissimilarities as Dissimilarities
+    from .geometry import Geometry as Geometry
+    from .geometry import geometry_of as geometry_of
+    from .recordings import Recording as Recording
+    from .registry import candidate as candidate
+    from .registry import candidate_family as candidate_family
+    from .registry import dataset as dataset
+    from .registry import entries as entries
+    from .registry import scorer as scorer
+    from .runs import Engine as Engine
+    from .runs import load_candidate as load_candidate
+    from .runs import score as score
+    from .scores import Score as Score
+    from .stimuli import StimulusSet as StimulusSet
+    from .store import Store as Store
+    from .store import open_store as open_store
 
 __version__ = "0.1.0"
 
-_HOME_OF = {
-    "CandidateCard": "cards",
-    "DatasetCard": "cards",
-    "ScorerCard": "cards",
-    "candidate": "registry",
-    "candidate_family": "registry",
-    "dataset": "registry",
-    "scorer": "registry",
+_NAMES = {
+    "benchmarks": (
+        "Benchmark",
+        "load_benchmark",
+        "load_dataset",
+        "load_scorer",
+        "offered_benchmarks",
+    ),
+    "candidates": ("Candidate", "Preprocessing", "as_candidate"),
+    "cards": ("CandidateCard", "DatasetCard", "ScorerCard"),
+    "errors": ("IsocortexError",),
+    "evaluation": ("evaluate",),
+    "extraction": ("extract_geometries", "extract_responses"),
+    "geometry": ("Brain", "Dissimilarities", "Geometry", "geometry_of"),
+    "recordings": ("Recording",),
+    "registry": ("candidate", "candidate_family", "dataset", "entries", "scorer"),
+    "runs": ("Engine", "load_candidate", "score"),
+    "scores": ("Score",),
+    "stimuli": ("StimulusSet",),
+    "store": ("Store", "open_store"),
 }
+_HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

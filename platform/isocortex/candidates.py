@@ -1,13 +1,16 @@
-"""Candidates: a network that can be scored is a module, its preprocessing, its layers and a card."""
+"""Candidates: a network that can be scored: module, preprocessing, layers and card."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 import torch
+from PIL import Image as PillowImage
 from torch import nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transform
@@ -18,6 +21,8 @@ from .fingerprints import array_sha256, fingerprint
 from .stimuli import Image
 
 PreprocessingFunction = Callable[[Image], torch.Tensor]
+Channels = Literal["RGB", "BGR"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Preprocessing:
 
     The short side is resized to `resize` pixels (antialiased), the middle `crop` × `crop` is cut
     out, values are scaled to 0 … `scale`, channels put in the order `channels`, `mean` subtracted
-    and divided by `std` (both in that order and scale). Returns float32 (3, crop, crop).
+    and divided by `std` (both in that order and scale). Returns float32 (3, crop, crop), equal to
+    what torchvision's own transforms make of a Pillow image. Raises InputError for other arrays.
     """
 
     resize: int
@@ -34,24 +40,38 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     scale: float = 1.0
-    channels: Literal["RGB", "BGR"] = "RGB"
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    channels: Channels = "RGB"
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         if not 1 <= self.crop <= self.resize:
-            raise InputError(f"crop {self.crop} does not fit into an image resized to {self.resize}")
-        if min(self.std) <= 0:
-            raise InputError(f"std is {self.std}; every channel's must be positive")
+            raise InputError(
+                f"crop {self.crop} does not fit into an image resized to {self.resize}"
+            )
+        if len(self.mean) != 3 or len(self.std) != 3:
+            raise InputError(f"mean {self.mean} and std {self.std} need one number per channel")
+        if min(*self.std, self.scale) <= 0:
+            raise InputError(f"std {self.std} and scale {self.scale} must be positive")
+        for value, choices in ((self.channels, Channels), (self.interpolation, Interpolation)):
+            if value not in get_args(choices):
+                raise InputError(f"{value!r} is not one of {', '.join(get_args(choices))}")
 
     def __call__(self, image: Image) -> torch.Tensor:
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        """The image as the network takes it, (3, crop, crop)."""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(
+                f"an image is uint8 (height, width, 3); got {image.dtype} {image.shape}: convert it"
+            )
+        # Pillow resizes in integers, alike on every machine; torch's way depends on the processor.
+        picture = PillowImage.fromarray(np.ascontiguousarray(image))
         mode = InterpolationMode(self.interpolation)
-        pixels = transform.resize(pixels, [self.resize], interpolation=mode, antialias=True)
-        pixels = transform.center_crop(pixels, [self.crop, self.crop])
-        values = pixels.to(torch.float32) * (self.scale / 255.0)
+        picture = transform.resize(picture, [self.resize], interpolation=mode)
+        picture = transform.center_crop(picture, [self.crop, self.crop])
+        values = transform.pil_to_tensor(picture).to(torch.float32) / (255.0 / self.scale)
         if self.channels == "BGR":
             values = values.flip(0)
-        return transform.normalize(values, list(self.mean), list(self.std))
+        tensor: torch.Tensor = transform.normalize(values, list(self.mean), list(self.std))
+        return tensor
 
 
 @dataclass(frozen=True)
@@ -72,7 +92,9 @@ class Candidate:
         known = dict(self.module.named_modules())
         for layer in self.layers:
             if layer not in known:
-                raise UnknownNameError.among(f"layer of {self.card.name}", layer, filter(None, known))
+                raise UnknownNameError.among(
+                    f"layer of {self.card.name}", layer, filter(None, known)
+                )
         if not self.layers or len(set(self.layers)) != len(self.layers):
             raise InputError(f"{self.card.name}: layers must be named once each; got {self.layers}")
 
@@ -84,18 +106,23 @@ class Candidate:
 
     @cached_property
     def weights_hash(self) -> str:
-        """The SHA-256 of all parameters and buffers with their names."""
-        state = self.module.state_dict()
-        arrays = (value.detach().cpu().numpy() for value in state.values())
-        return fingerprint({"names": list(state), "values": array_sha256(arrays)})
+        """The SHA-256 of all parameters and buffers with their names and types."""
+        state = dict(self.module.state_dict()) | dict(self.module.named_buffers())
+        names = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
+        return fingerprint({"names": names, "values": array_sha256(map(_bytes_of, state.values()))})
 
     @cached_property
     def network_hash(self) -> str:
-        """The SHA-256 of all that decides its responses: weights, code and preprocessing."""
+        """The SHA-256 of all that decides its responses: weights, settings, code, preprocessing.
+
+        It is equal between processes and machines. Functions that a forward pass calls from
+        outside its class, and values that a closure holds, are not seen.
+        """
+        modules = self.module.named_modules()
         return fingerprint(
             {
                 "weights": self.weights_hash,
-                "modules": repr(self.module),
+                "modules": {name: _module_facts(module) for name, module in modules},
                 "code": _source_of(self.module),
                 "preprocessing": _preprocessing_facts(self.preprocessing),
             }
@@ -140,37 +167,114 @@ _CONTAINERS: Final = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 def default_layers(module: nn.Module, *, most: int = 16) -> tuple[str, ...]:
     """The module's blocks from input to output, at most `most` of them, evenly spread.
 
-    A block is a child of the module, or of a container (`Sequential`, `ModuleList`, `ModuleDict`)
-    among its children, two levels deep. The last block is always one of them.
+    A block is what a network repeats: a part that has parts of its own, found up to two containers
+    deep; what follows the last block (pooling, the classifier) counts as well. A network without
+    such parts, a plain stack of operations, is read out after each of them. The last one always
+    belongs to the choice. Raises InputError for a module without named parts.
     """
+    parts = list(module.named_children())
+    if len(parts) == 1 and _has_parts(parts[0][1]):
+        name, only = parts[0]
+        return tuple(f"{name}.{layer}" for layer in default_layers(only, most=most))
     blocks = list(_blocks(module, prefix="", depth=2))
     if not blocks:
         raise InputError(f"{type(module).__name__} has no named blocks; name its layers yourself")
-    positions = np.linspace(0, len(blocks) - 1, min(most, len(blocks))).round().astype(int)
-    return tuple(blocks[position] for position in positions)
+    composite = [position for position, (_, block) in enumerate(blocks) if _has_parts(block)]
+    last = composite[-1] if composite else -1
+    names = [name for place, (name, _) in enumerate(blocks) if place in composite or place > last]
+    return evenly_spread(names, most=most)
 
 
-def _blocks(module: nn.Module, *, prefix: str, depth: int) -> Iterable[str]:
+def evenly_spread(names: Sequence[str], *, most: int = 16) -> tuple[str, ...]:
+    """At most `most` of the names in their order, the first and the last of them always.
+
+    >>> evenly_spread(["a", "b", "c", "d", "e"], most=3)
+    ('a', 'c', 'e')
+    """
+    positions = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
+    return tuple(names[position] for position in positions)
+
+
+def _blocks(module: nn.Module, *, prefix: str, depth: int) -> Iterable[tuple[str, nn.Module]]:
     for name, child in module.named_children():
         path = f"{prefix}{name}"
-        if isinstance(child, _CONTAINERS) and depth and len(child):
+        if _is_unfolded(child, depth):
             yield from _blocks(child, prefix=f"{path}.", depth=depth - 1)
         elif not isinstance(child, _PASSIVE):
-            yield path
+            yield path, child
+
+
+def _is_unfolded(module: nn.Module, depth: int) -> bool:
+    """Whether the blocks are this module's parts: a container, or on top a wrapper around one."""
+    if depth == 2:
+        inner = (child for child in module.children() if _is_unfolded(child, 1))
+        whole = sum(parameter.numel() for parameter in module.parameters())
+        held = max((sum(p.numel() for p in child.parameters()) for child in inner), default=-1)
+        return isinstance(module, _CONTAINERS) or held > 0.9 * whole
+    holds_blocks = any(_has_parts(child) for child in module.children())
+    return depth == 1 and isinstance(module, _CONTAINERS) and holds_blocks
+
+
+def _has_parts(module: nn.Module) -> bool:
+    return next(module.children(), None) is not None
+
+
+_BOOKKEEPING: Final = frozenset(vars(nn.Module()))
+_ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
+
+
+def _bytes_of(tensor: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The tensor's values as bytes: NumPy lacks some of torch's types, such as bfloat16."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return cast("np.ndarray[Any, np.dtype[np.uint8]]", flat.view(torch.uint8).numpy())
+
+
+def _module_facts(module: nn.Module) -> list[Any]:
+    """The kind of a module and the settings it keeps as plain attributes, such as a stride."""
+    settings = {key: value for key, value in vars(module).items() if key not in _BOOKKEEPING}
+    return [f"{type(module).__module__}.{type(module).__qualname__}", _plain(settings)]
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON-like facts that are equal in every process: no address, no set order."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, torch.Tensor):
+        return [str(value.dtype), list(value.shape), array_sha256([_bytes_of(value)])]
+    if isinstance(value, np.ndarray):
+        return array_sha256([value])
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(repr, value))
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if inspect.isfunction(value) or inspect.ismethod(value):
+        return [value.__qualname__, _source_text(value)]
+    return _ADDRESS.sub("", repr(value))
 
 
 def _source_of(module: nn.Module) -> dict[str, str]:
-    """The source code of every class in the module tree that is not torch's own."""
-    kinds = {type(item) for item in module.modules()}
-    own = (kind for kind in kinds if not kind.__module__.startswith("torch.nn."))
+    """The source code of every class in the module tree, and above it, that is not torch's own."""
+    kinds = {kind for item in module.modules() for kind in type(item).__mro__}
+    own = (kind for kind in kinds if not _is_foreign(kind.__module__))
     return {f"{kind.__module__}.{kind.__qualname__}": _source_text(kind) for kind in own}
+
+
+def _is_foreign(module_name: str) -> bool:
+    root = module_name.partition(".")[0]
+    is_standard = root in sys.stdlib_module_names and root != "__main__"
+    return is_standard or module_name.startswith("torch.nn.")
 
 
 def _source_text(thing: Any) -> str:
     try:
         return inspect.getsource(thing)
-    except (OSError, TypeError):  # typed at a prompt: its name must do
-        return ""
+    except (OSError, TypeError):  # typed at a prompt: what it was compiled to must do
+        functions = vars(thing).values() if isinstance(thing, type) else [thing]
+        codes = [item.__code__ for item in functions if inspect.isfunction(item)]
+        parts = ((code.co_code.hex(), code.co_names, code.co_consts) for code in codes)
+        return _ADDRESS.sub("", repr(list(parts)))
 
 
 def _preprocessing_facts(preprocessing: PreprocessingFunction | None) -> Any:
@@ -179,6 +283,12 @@ def _preprocessing_facts(preprocessing: PreprocessingFunction | None) -> Any:
         return None
     if isinstance(preprocessing, Preprocessing):
         return vars(preprocessing)
-    probes = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
-    made = [preprocessing(probe).detach().cpu().numpy() for probe in probes]
-    return {"by effect": array_sha256(made)}
+    draw = np.random.default_rng(0)
+    shapes = ((96, 128, 3), (320, 240, 3))
+    probes = [draw.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
+    first, second = (
+        array_sha256(_bytes_of(preprocessing(probe)) for probe in probes) for _ in range(2)
+    )
+    if first != second:
+        raise InputError("the preprocessing is random; give one that makes the same of each image")
+    return {"by effect": first}

@@ -1,10 +1,12 @@
 """Cards: the literal facts of an entry, checked when they are read.
 
 A card is written as the keywords of a decorator (`registry.py`), so it can be read without running
-anything. Fields that hold files are given as `{"url": …, "sha256": …, "bytes": …}`.
+anything. Fields that hold files are given as `{"url": …, "sha256": …, "bytes": …}`; many files of
+one pattern as `{"url": "https://…/run_{run}.npy", "sha256": {"01": …, "02": …}}`.
 """
 
-from collections.abc import Mapping
+import string
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
@@ -158,8 +160,30 @@ def make_card(kind: Kind, facts: Mapping[str, Any]) -> Card:
         raise CardError(f"the {kind.replace('_', ' ')} card {name!r} {' and '.join(faults)}")
     values = dict(facts)
     if "files" in values:
-        values["files"] = {key: RemoteFile.from_card(file) for key, file in values["files"].items()}
+        values["files"] = dict(_files(values["files"], values.get("options", {})))
     return card_type(**values)
+
+
+def _files(
+    files: Mapping[str, Any], options: Mapping[str, Any]
+) -> Iterator[tuple[str, RemoteFile]]:
+    """The files of a card; one whose `sha256` is a table stands for as many as the table has rows.
+
+    Its URL holds a `{word}`, for which the rows give the values. A card with an option of that name
+    has only the file of its own value, which need not have a row: its checksum is not published.
+    """
+    for key, facts in files.items():
+        checksums = facts.get("sha256")
+        if not isinstance(checksums, Mapping):
+            yield key, RemoteFile.from_card(facts)
+            continue
+        words = [word for _, word, _, _ in string.Formatter().parse(facts["url"]) if word]
+        if len(words) != 1:
+            raise CardError(f"a URL with a table of checksums holds one {{word}}: {facts['url']}")
+        for value in [options[words[0]]] if words[0] in options else checksums:
+            place = {words[0]: value}
+            file = {"url": facts["url"].format(**place), "sha256": checksums.get(value)}
+            yield key.format(**place), RemoteFile.from_card({**facts, **file})
 
 
 def card_facts(card: Card) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Files from the internet, and from a mirror where there is none: URL + SHA-256 through pooch."""
 
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -23,13 +24,18 @@ class UnverifiedFileWarning(UserWarning):
 class RemoteFile:
     """A file's public address, and what proves that it is the right one.
 
-    `sha256` is None only where no checksum was ever published: then the first copy that comes is
-    pinned, with a warning, and every later one must equal it.
+    `sha256` may be its leading digits, at least 8, where no more was published. It is None only
+    where no checksum was ever published: then the first copy that comes is pinned, with a warning,
+    and every later one must equal it.
     """
 
     url: str
     sha256: str | None
     bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{8,64}", self.sha256):
+            raise CardError(f"{self.url}: {self.sha256!r} is no SHA-256 (8 to 64 digits of 0-9a-f)")
 
     @classmethod
     def from_card(cls, facts: Mapping[str, Any]) -> "RemoteFile":
@@ -54,6 +60,7 @@ def fetch(file: RemoteFile) -> Path:
     target = settings.home() / "files" / file.mirror_path
     if target.exists():
         _verify(target, file, origin=str(target))
+        _pin(target, target, file)  # a file that was put there by hand
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
@@ -68,15 +75,14 @@ def is_at_hand(file: RemoteFile) -> bool:
     """Whether `file` is in the home folder or in a mirror that is a folder."""
     if (settings.home() / "files" / file.mirror_path).exists():
         return True
-    mirror = settings.mirror()
-    return bool(mirror and "://" not in mirror and (Path(mirror) / file.mirror_path).exists())
+    source = _mirror_folder_path(file)
+    return source is not None and source.exists()
 
 
 def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
     """A copy of the file in `folder`, and where it came from."""
-    mirror, tried = settings.mirror(), []
-    if mirror and "://" not in mirror:
-        source = Path(mirror).expanduser() / file.mirror_path
+    mirror, source, tried = settings.mirror(), _mirror_folder_path(file), []
+    if source is not None:
         if source.exists():
             return Path(shutil.copyfile(source, folder / "file")), str(source)
         tried.append(f"the mirror {mirror} has no {file.mirror_path}")
@@ -91,6 +97,14 @@ def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
         f"ISOCORTEX_MIRROR to a folder or URL laid out as <host>/<path>, or put the file at "
         f"{settings.home() / 'files' / file.mirror_path}"
     )
+
+
+def _mirror_folder_path(file: RemoteFile) -> Path | None:
+    """Where the file lies in the mirror, if there is one and it is a folder."""
+    mirror = settings.mirror()
+    if mirror is None or "://" in mirror:
+        return None
+    return Path(mirror).expanduser() / file.mirror_path
 
 
 def _download(url: str, folder: Path) -> Path:
@@ -114,7 +128,7 @@ def _verify(path: Path, file: RemoteFile, *, origin: str) -> None:
     if expected is None:
         return
     actual = file_sha256(path)
-    if actual != expected:
+    if not actual.startswith(expected):
         raise ChecksumError(
             f"{origin} has SHA-256 {actual}, expected {expected}: it is damaged or another "
             f"version. Delete it and fetch {file.url} again"

@@ -35,5 +35,5 @@ def array_sha256(arrays: Iterable[npt.NDArray[Any]]) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         for start in range(0, flat.size, _CHUNK):
-            digest.update(flat[start : start + _CHUNK])
+            digest.update(flat[start : start + _CHUNK].data)
     return digest.hexdigest()

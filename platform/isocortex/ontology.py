@@ -1,8 +1,8 @@
 """The components of a network, as terms: what Richards et al. (2019) ask us to tell apart.
 
 Each axis is a small tree. A term has a parent (None at the root of its axis), a reference, and
-properties that say how plausible it is as an account of a brain, or what it demands of the
-experimenter: those of a learning rule follow Richards et al. 2019 (box 2) and Lillicrap et al. 2020.
+properties that say how plausible it is as an account of a brain, or what it demands of the world.
+Those of a learning rule follow Richards et al. 2019 and Lillicrap et al. 2020.
 """
 
 from collections.abc import Mapping
@@ -180,6 +180,13 @@ _TERMS: Final[tuple[Term, ...]] = (
     Term("diet", "none", "any-diet", "no training data"),
     Term("diet", "photographs", "any-diet", "photographs"),
     Term("diet", "imagenet-1k", "photographs", "ImageNet-1k", "Russakovsky et al. 2015"),
+    Term(
+        "diet",
+        "instagram-hashtags",
+        "photographs",
+        "Instagram photographs with hashtags",
+        "Singh et al. 2022, arXiv:2201.08371",
+    ),
     Term("diet", "cifar-10", "photographs", "CIFAR-10", "Krizhevsky 2009"),
     Term("diet", "wider-face", "photographs", "WIDER FACE", "Yang et al. 2016"),
     Term("diet", "unknown", "any-diet", "not stated"),

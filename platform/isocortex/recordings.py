@@ -1,8 +1,9 @@
 """Recordings: what one dataset measured, region by region, on one stimulus set."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ import xarray as xr
 from .cards import DatasetCard, Recorded
 from .errors import InputError, MismatchError, UnknownNameError
 from .fingerprints import array_sha256, fingerprint
+from .geometry import Brain, Dissimilarities, Geometry, geometry_of
 from .stimuli import StimulusSet
 
 RESPONSE_DIMS = ("stimulus", "repeat", "neuroid")
@@ -38,11 +40,10 @@ class Recording:
             )
         for name, region in self.regions.items():
             place = f"dataset {self.card.name!r}, region {name!r}"
+            dims, check = _FORMS[self.card.recorded]
+            _check_form(region, dims, place)
             _check_stimuli(region, self.stimuli, place)
-            if self.card.recorded == "responses":
-                _check_responses(region, place)
-            else:
-                _check_dissimilarities(region, place)
+            check(region, place)
 
     @property
     def recorded(self) -> Recorded:
@@ -61,11 +62,41 @@ class Recording:
         facts = {
             name: [
                 array_sha256([region.values]),
-                {str(key): region.coords[key].values.tolist() for key in sorted(region.coords)},
+                {key: region.coords[key].values.tolist() for key in map(str, region.coords)},
             ]
             for name, region in self.regions.items()
         }
         return fingerprint({"stimuli": self.stimuli.content_hash, "regions": facts})
+
+
+def mean_responses(region: xr.DataArray) -> xr.DataArray:
+    """Responses averaged over the repeats that exist, (stimulus, neuroid).
+
+    Raises InputError for a neuroid that answers alike to all stimuli.
+    """
+    mean = region.mean("repeat", skipna=True, keep_attrs=True)
+    flat = np.ptp(mean.values, axis=0) == 0
+    if flat.any():
+        raise InputError(
+            f"neuroid {str(mean.neuroid.values[flat][0])!r} answers alike to all "
+            f"{mean.sizes['stimulus']} stimuli: drop it from the dataset"
+        )
+    return mean
+
+
+def brain_of(region: xr.DataArray) -> Brain:
+    """One region as a geometry (of mean responses) or a dissimilarity matrix for each subject."""
+    if "other_stimulus" in region.dims:
+        ids = tuple(str(name) for name in region.stimulus.values)
+        subjects = tuple(str(name) for name in region.subject.values)
+        return Brain(subjects, tuple(Dissimilarities(ids, matrix) for matrix in region.values))
+    subjects = tuple(dict.fromkeys(str(name) for name in region.subject.values))
+    mean = mean_responses(region)
+    sides: tuple[Geometry, ...] = tuple(
+        geometry_of(mean.isel(neuroid=region.subject.values.astype(str) == name))
+        for name in subjects
+    )
+    return Brain(subjects, sides)
 
 
 def _check_stimuli(region: xr.DataArray, stimuli: StimulusSet, place: str) -> None:
@@ -78,11 +109,8 @@ def _check_stimuli(region: xr.DataArray, stimuli: StimulusSet, place: str) -> No
 
 
 def _check_responses(region: xr.DataArray, place: str) -> None:
-    _check_dims(region, RESPONSE_DIMS, place)
     if "subject" not in region.coords or region.coords["subject"].dims != ("neuroid",):
         raise InputError(f"{place}: each neuroid needs a `subject` coordinate")
-    if region.indexes["neuroid"].has_duplicates:
-        raise InputError(f"{place}: the neuroid ids are not unique")
     if np.isinf(region.values).any():
         raise InputError(f"{place}: infinite responses; NaN marks a missing trial")
     missing = np.isnan(region.values)
@@ -90,13 +118,12 @@ def _check_responses(region: xr.DataArray, place: str) -> None:
     if empty.any():
         stimulus, neuroid = np.argwhere(empty)[0]
         raise InputError(
-            f"{place}: neuroid {region.neuroid.values[neuroid]!r} has no trial of stimulus "
-            f"{region.stimulus.values[stimulus]!r}; drop that stimulus or that neuroid"
+            f"{place}: neuroid '{region.neuroid.values[neuroid]}' has no trial of stimulus "
+            f"'{region.stimulus.values[stimulus]}'; drop that stimulus or that neuroid"
         )
 
 
 def _check_dissimilarities(region: xr.DataArray, place: str) -> None:
-    _check_dims(region, DISSIMILARITY_DIMS, place)
     values = region.values
     if not np.isfinite(values).all():
         raise InputError(f"{place}: dissimilarities must be finite numbers")
@@ -107,10 +134,24 @@ def _check_dissimilarities(region: xr.DataArray, place: str) -> None:
         raise InputError(f"{place}: the diagonal of a dissimilarity matrix is not zero")
 
 
-def _check_dims(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None:
+def _check_form(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None:
+    """Dims, their ids, dtype and units; only a `repeat` needs no id."""
     if region.dims != dims:
         raise InputError(f"{place}: dims are {region.dims}, expected {dims}")
+    if 0 in region.shape:
+        raise InputError(f"{place}: nothing was recorded; its shape is {region.shape}")
+    for dim in dims:
+        if dim not in region.coords and dim != "repeat":
+            raise InputError(f"{place}: the dim {dim!r} has no coordinate with its ids")
+        if dim in region.coords and region.indexes[dim].has_duplicates:
+            raise InputError(f"{place}: the {dim} ids are not unique")
     if region.dtype != np.float64 and region.dtype != np.float32:
         raise InputError(f"{place}: dtype is {region.dtype}, expected float64 or float32")
     if "units" not in region.attrs:
         raise InputError(f"{place}: attrs['units'] is missing, such as 'spikes/second'")
+
+
+_FORMS: Final[Mapping[Recorded, tuple[tuple[str, ...], Callable[[xr.DataArray, str], None]]]] = {
+    "responses": (RESPONSE_DIMS, _check_responses),
+    "dissimilarities": (DISSIMILARITY_DIMS, _check_dissimilarities),
+}

@@ -2,9 +2,11 @@
 
 An entry is one function decorated with `@candidate`, `@candidate_family`, `@dataset` or `@scorer`
 whose keywords are literals. The registry parses the source (`ast`), so that listing imports no
-torch, and a file can be judged before its code runs. `variants` gives several names to one function:
-a mapping from name to the facts that differ. `seeds` numbers a candidate that is drawn at random:
-`name#0`, `name#1`, …; any other seed can be loaded as well.
+torch, and a file can be judged before its code runs. `variants` gives several names to one
+function: a mapping from name to the facts that differ. A `table` among those, a header and rows,
+makes one variant of each row: the row is its options and fills the `{words}` of its name and
+summary. `seeds` numbers a candidate that is drawn at random: `name#0`, `name#1`, …; any other seed
+can be loaded as well.
 
 Entries are searched in isocortex's own folders and in every package that another distribution
 names in the entry-point group `isocortex.entries`.
@@ -77,7 +79,9 @@ class Entry:
 
     def load(self) -> Callable[..., Any]:
         """The entry's function; this imports its module and runs its code."""
-        return cast(Callable[..., Any], getattr(importlib.import_module(self.module), self.function))
+        return cast(
+            Callable[..., Any], getattr(importlib.import_module(self.module), self.function)
+        )
 
 
 def entries(kind: Kind) -> tuple[Entry, ...]:
@@ -148,7 +152,10 @@ def _marker(kind: Kind, facts: Mapping[str, Any]) -> Callable[[Function], Functi
 @cache
 def _index() -> Mapping[Kind, dict[str, Entry]]:
     index: dict[Kind, dict[str, Entry]] = {kind: {} for kind in get_args(Kind)}
-    for folder in (*OWN_FOLDERS, *(point.module for point in entry_points(group=ENTRY_POINT_GROUP))):
+    for folder in (
+        *OWN_FOLDERS,
+        *(point.module for point in entry_points(group=ENTRY_POINT_GROUP)),
+    ):
         for path, module in _source_files(folder):
             for entry in read_entries(path, module):
                 twin = index[entry.kind].setdefault(entry.name, entry)
@@ -213,7 +220,7 @@ def _literal_facts(call: ast.Call, place: str) -> dict[str, Any]:
 def _cards(kind: Kind, facts: Mapping[str, Any], place: str) -> Iterator[tuple[str, Card]]:
     """The cards of one decorator: one for each variant and seed, else just one."""
     common = {key: value for key, value in facts.items() if key not in ("variants", "seeds")}
-    for name, differing in facts.get("variants", {common.get("name"): {}}).items():
+    for name, differing in _variants(facts, place):
         for seed in facts.get("seeds", (None,)):
             seeded = {"name": f"{name}#{seed}", "seed": seed} if seed is not None else {}
             try:
@@ -221,3 +228,20 @@ def _cards(kind: Kind, facts: Mapping[str, Any], place: str) -> Iterator[tuple[s
             except (CardError, UnknownNameError) as error:
                 raise CardError(f"{place}: {error}") from None
             yield card.name, card
+
+
+def _variants(facts: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The names that one decorator gives, each with the facts that differ."""
+    for name, differing in facts.get("variants", {facts.get("name"): {}}).items():
+        if "table" not in differing:
+            yield name, differing
+            continue
+        rest = {key: value for key, value in differing.items() if key != "table"}
+        template = str(rest.get("summary", facts.get("summary", "")))
+        header, *rows = differing["table"]
+        for row in rows:
+            if len(row) != len(header):
+                raise CardError(f"{place}: the row {row} does not fit the header {header}")
+            options = dict(zip(header, row, strict=True))
+            rest |= {"summary": template.format(**options), "options": options}
+            yield name.format(**options), dict(rest)

@@ -2,11 +2,11 @@
 
 | variable | meaning | default |
 |---|---|---|
-| `ISOCORTEX_HOME` | folder of fetched files, caches, artifacts and the database | the user's data folder |
-| `ISOCORTEX_MIRROR` | folder or base URL laid out as `<host>/<path>`, tried before the internet | none |
+| `ISOCORTEX_HOME` | folder of fetched files, caches, artifacts, database | the user's data folder |
+| `ISOCORTEX_MIRROR` | folder or URL laid out as `<host>/<path>`, tried before the internet | none |
 | `ISOCORTEX_DATABASE` | SQLAlchemy URL of the store | `isocortex.sqlite3` in the home folder |
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
-| `ISOCORTEX_MEMORY_BYTES` | how much one extraction may hold in memory before it spills to disk | 2 GB |
+| `ISOCORTEX_MEMORY_BYTES` | what one extraction may hold before it spills to disk | 2 GB |
 """
 
 import os

@@ -2,10 +2,11 @@
 
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,7 +85,6 @@ class StimulusSet:
 
 def _read_image(source: StimulusSource, *, name: str) -> Image:
     from PIL import Image as PillowImage
-    from PIL import UnidentifiedImageError
 
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
@@ -93,21 +93,34 @@ def _read_image(source: StimulusSource, *, name: str) -> Image:
                 "an image is uint8 of shape (height, width, 3)"
             )
         return source
+    content = _source_bytes(source)
     try:
-        with PillowImage.open(io.BytesIO(_source_bytes(source))) as image:
+        with PillowImage.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError:
-        raise InputError(f"stimulus {name!r} ({source}) is no image that Pillow can read") from None
+    except (OSError, SyntaxError) as error:  # Pillow's own, the second for broken PNG files
+        raise InputError(f"stimulus {name!r} ({source}) can't be read: {error}") from None
 
 
 def _source_bytes(source: Path | ZippedImage) -> bytes:
-    if isinstance(source, ZippedImage):
-        with zipfile.ZipFile(source.archive) as archive:
-            return archive.read(source.member)
-    try:
+    path = source.archive if isinstance(source, ZippedImage) else source
+    if not path.exists():
+        raise InputError(f"the stimulus file {path} does not exist")
+    if not isinstance(source, ZippedImage):
         return source.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"the stimulus file {source} does not exist") from None
+    try:
+        return _opened(path, path.stat().st_mtime_ns, os.getpid()).read(source.member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{source.member} can't be read from {path}: {error}") from None
+
+
+@lru_cache(maxsize=8)
+def _opened(archive: Path, modified: int, process: int) -> zipfile.ZipFile:
+    """The archive, kept open as long as it is `modified` then and read by this `process`.
+
+    Opening it reads its whole directory, which for each of n images would cost O(n²). A forked
+    process opens its own, since two would move one another's position in a shared file.
+    """
+    return zipfile.ZipFile(archive)
 
 
 def _source_digest(source: StimulusSource) -> bytes:

@@ -1,0 +1,232 @@
+"""Benchmarks: dataset / region × scorer, with everything that decides the number that comes out."""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from . import registry
+from .cards import DatasetCard, ScorerCard, card_facts
+from .ceilings import (
+    half_ceiling,
+    half_correlations,
+    half_similarities,
+    mean_ceiling,
+    subject_ceiling,
+)
+from .errors import IncompatibleError, UnknownNameError
+from .fingerprints import fingerprint
+from .geometry import Array, Brain, Positions, Side
+from .recordings import Recording, brain_of, mean_responses
+from .scores import Ceiling
+from .splits import Split, make_splits
+
+PROTOCOL_VERSION: Final = 1
+"""Counted up whenever a change of the core would change a score; it makes every benchmark new."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One region of one dataset × one scorer, and how the score is resampled.
+
+    Its name is `dataset/region/scorer`. `score` is the scorer's function.
+    """
+
+    recording: Recording
+    region: str
+    card: ScorerCard
+    score: Callable[..., Any]
+    source_hash: str
+    resamples: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """`dataset/region/scorer`."""
+        return f"{self.recording.card.name}/{self.region}/{self.card.name}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of data, scorer, its parameters and code, and protocol: the version."""
+        return fingerprint(
+            {
+                "data": self.recording.content_hash,
+                "dataset": [self.recording.card.name, self.recording.card.version],
+                "region": self.region,
+                "scorer": card_facts(self.card),
+                "scorer code": self.source_hash,
+                "protocol": self.protocol,
+                "splits": [split.test.tolist() for split in self.splits],
+            }
+        )
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """How layers are chosen, stimuli held out and scores resampled, as JSON-like facts."""
+        return {
+            "version": PROTOCOL_VERSION,
+            "splits": dict(self.card.splits),
+            "resamples": self.resamples,
+            "confidence": self.confidence,
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def order(self) -> Positions:
+        """The order in which stimuli enter the splits: of their ids, or as they were recorded."""
+        ids = self.recording.stimuli.ids
+        if self.card.splits.get("order") == "recorded":
+            return np.arange(len(ids))
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """Which stimuli choose and fit, and which are scored: positions in `order`."""
+        categories = self.recording.stimuli.metadata.get("category")
+        strata = None if categories is None else [str(categories[each]) for each in self.order]
+        return make_splits(len(self.order), self.card.splits, strata=strata)
+
+    @cached_property
+    def region_in_order(self) -> xr.DataArray:
+        """The region as recorded, with its stimuli in `order`."""
+        dims = {"stimulus", "other_stimulus"} & set(self.recording.region(self.region).dims)
+        return self.recording.region(self.region).isel(dict.fromkeys(dims, self.order))
+
+    @cached_property
+    def brain(self) -> Brain:
+        """One geometry or dissimilarity matrix for each subject, stimuli in `order`."""
+        return brain_of(self.region_in_order)
+
+    @cached_property
+    def train_brains(self) -> list[Brain]:
+        """The brain on each split's training stimuli."""
+        return [self.brain.select(split.train) for split in self.splits]
+
+    @cached_property
+    def test_brains(self) -> list[Brain]:
+        """The brain on each split's test stimuli."""
+        return [self.brain.select(split.test) for split in self.splits]
+
+    @cached_property
+    def responses(self) -> xr.DataArray:
+        """The responses averaged over repeats, (stimulus, neuroid), stimuli in `order`."""
+        return mean_responses(self.region_in_order)
+
+    @cached_property
+    def half_agreement(self) -> Array | None:
+        """How the halves of the repeats agree by this scorer, (half split, subject or neuroid).
+
+        None where trials were not repeated or not recorded.
+        """
+        if self.recording.recorded == "dissimilarities":
+            return None
+        if self.card.family == "encoding":
+            return half_correlations(self.region_in_order, seed=1)
+        folds = [split.test for split in self.splits]
+        return half_similarities(self.similarity, self.region_in_order, folds, seed=1)
+
+    @cached_property
+    def ceiling(self) -> Ceiling | None:
+        """What the best model could reach on the very stimuli that are scored; None if unknown."""
+        if self.recording.recorded == "responses":
+            squared = self.card.normalisation == "signed-square-ratio"
+            return half_ceiling(self.half_agreement, squared=squared)
+        each = [subject_ceiling(self.similarity, brain) for brain in self.test_brains]
+        return mean_ceiling(each)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many stimuli, subjects and, where responses were recorded, neuroids it has."""
+        counts = {"stimuli": len(self.order), "subjects": len(self.brain.subjects)}
+        if self.recording.recorded == "responses":
+            counts["neuroids"] = self.responses.sizes["neuroid"]
+        return counts
+
+    def similarity(self, model: Side, brain: Brain, **counts: Array) -> xr.DataArray:
+        """The scorer's similarity with the options of its card, (subject) or (resample, subject)."""
+        similarity: xr.DataArray = self.score(model, brain, **self.card.options, **counts)
+        return similarity
+
+
+def load_dataset(name: str) -> Recording:
+    """The dataset of that name with its stimuli; its files are fetched on first use.
+
+    Raises UnknownNameError, FetchError, ChecksumError.
+    """
+    entry = registry.find_entry("dataset", name)
+    recording: Recording = entry.load()(entry.card)
+    return recording
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """The dataset, region and scorer of a benchmark's name. Raises UnknownNameError."""
+    parts = name.split("/")
+    if len(parts) != 3:
+        raise UnknownNameError.among("benchmark", name, offered_benchmarks())
+    dataset, region, scorer = parts
+    card = registry.dataset_card(dataset)
+    if region not in card.regions:
+        raise UnknownNameError.among(f"region of {dataset}", region, card.regions)
+    registry.scorer_card(scorer)
+    return dataset, region, scorer
+
+
+def offered_benchmarks(*, simulated: bool | None = None) -> tuple[str, ...]:
+    """The names of the benchmarks that the datasets' cards offer; any other triple works as well.
+
+    `simulated` True or False keeps only those of simulated or of recorded data.
+    """
+    cards = (registry.dataset_card(entry.name) for entry in registry.entries("dataset"))
+    return tuple(
+        f"{card.name}/{region}/{scorer}"
+        for card in cards
+        if simulated in (None, card.simulated)
+        for region, scorer in card.benchmarks
+    )
+
+
+def load_scorer(name: str) -> Callable[..., Any]:
+    """The scorer's function with the options of its card, such as `rsa(model, brain)`.
+
+    >>> load_scorer("rsa-kendall").keywords
+    {'comparison': 'kendall'}
+    """
+    entry = registry.find_entry("scorer", name)
+    return partial(entry.load(), **registry.scorer_card(name).options)
+
+
+def load_benchmark(name: str, *, recording: Recording | None = None) -> Benchmark:
+    """The benchmark `dataset/region/scorer`, with its data; `recording` if it is loaded already.
+
+    Raises UnknownNameError for an unknown part, IncompatibleError where the scorer needs responses
+    and the dataset holds only dissimilarities.
+    """
+    dataset, region, scorer = split_name(name)
+    entry = registry.find_entry("scorer", scorer)
+    require_compatible(registry.dataset_card(dataset), registry.scorer_card(scorer))
+    return Benchmark(
+        recording or load_dataset(dataset),
+        region,
+        registry.scorer_card(scorer),
+        entry.load(),
+        _code_hash(entry.path.read_text()),
+    )
+
+
+def require_compatible(dataset: DatasetCard, scorer: ScorerCard) -> None:
+    """Raise IncompatibleError unless the scorer accepts what the dataset recorded."""
+    if dataset.recorded not in scorer.accepts:
+        raise IncompatibleError(
+            f"{scorer.name} needs {' or '.join(scorer.accepts)}; "
+            f"{dataset.name} holds {dataset.recorded}"
+        )
+
+
+def _code_hash(source: str) -> str:
+    """The SHA-256 of a scorer's code; comments and layout do not count."""
+    return fingerprint({"code": ast.dump(ast.parse(source))})

@@ -1,0 +1,20 @@
+"""What every encoding scorer returns: predictions of responses it never saw."""
+
+from dataclasses import dataclass, field
+
+from .geometry import Array
+from .splits import Split
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The predictions of one split.
+
+    `prediction` (test stimulus, neuroid) was fitted on `split.train` alone. `selection` (neuroid)
+    is how well the layer did within `split.train`: a cross-validated correlation by which layers
+    are chosen without a look at the test stimuli.
+    """
+
+    split: Split
+    prediction: Array = field(repr=False)
+    selection: Array = field(repr=False)

@@ -1,0 +1,245 @@
+"""Evaluation: one benchmark applied to the layers of one candidate, without network or database.
+
+The layer that speaks for the region is chosen on the training stimuli of each split, and only the
+test stimuli are scored. Both sides are brought into one order (of the stimulus ids) first, so that
+the order in which stimuli are given changes nothing.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from .benchmarks import Benchmark
+from .encoding import HeldOut
+from .errors import IncompatibleError, InputError
+from .geometry import Array, Geometry, Side, require_same_stimuli
+from .scores import Score, normalise
+from .statistics import (
+    bootstrap_counts,
+    bootstrap_positions,
+    columnwise_correlation,
+    interval,
+    spearman_brown,
+    weighted_columnwise_correlation,
+)
+
+Layers = Mapping[str, Side]
+Item = TypeVar("Item")
+Part = TypeVar("Part")
+
+
+def evaluate(benchmark: Benchmark, layers: Layers, *, candidate: str = "model") -> Score:
+    """The score of a candidate, given the geometry of each of its layers on the stimuli.
+
+    Layers may hold the stimuli in any order. Raises MismatchError for other stimuli, InputError
+    for layers or responses that are constant, IncompatibleError where a scorer needs a geometry
+    and gets bare dissimilarities.
+    """
+    if not layers:
+        raise InputError(f"{candidate} has no layer to score")
+    ordered = {name: _in_order(side, benchmark) for name, side in layers.items()}
+    # The matrices are small: one BLAS thread for each layer beats all threads on every layer.
+    with threadpool_limits(1):
+        if benchmark.card.family == "encoding":
+            return _encoding_score(benchmark, ordered, candidate)
+        return _similarity_score(benchmark, ordered, candidate)
+
+
+def _in_order(side: Side, benchmark: Benchmark) -> Side:
+    wanted = benchmark.brain.ids
+    where = {name: position for position, name in enumerate(side.ids)}
+    if set(where) != set(wanted):
+        require_same_stimuli(side, benchmark.brain)
+    return side.select(np.array([where[name] for name in wanted], dtype=np.intp))
+
+
+def _in_parallel(function: Callable[[Item], Part], items: Iterable[Item]) -> list[Part]:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(function, items))
+
+
+def _similarity_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
+    """Choose the layer on each split's training half, score its test half, resample."""
+    names, subjects = list(layers), list(benchmark.brain.subjects)
+    fits = _in_parallel(lambda name: _fold_similarities(benchmark, layers[name]), names)
+    train, test = np.array(fits).transpose(1, 2, 0, 3)  # each (fold, layer, subject)
+    best = train.mean(axis=2).argmax(axis=1)
+    chosen = [names[position] for position in best]
+    by_subject = test[np.arange(len(best)), best]
+    return _assembled(
+        benchmark,
+        candidate,
+        chosen=chosen,
+        resampled=_resampled_similarity(benchmark, [layers[name] for name in chosen]),
+        by={
+            "layer_score": ("layer", test.mean(axis=(0, 2))),
+            "fold_score": ("fold", by_subject.mean(axis=1)),
+            "subject_score": ("subject", by_subject.mean(axis=0)),
+        },
+        coords={"layer": names, "subject": subjects},
+        over=("stimulus", "subject") if len(subjects) > 1 else ("stimulus",),
+    )
+
+
+def _fold_similarities(benchmark: Benchmark, side: Side) -> Array:
+    """A layer's similarity on each split's stimuli: (train or test, fold, subject)."""
+    train = [
+        benchmark.similarity(side.select(split.train), brain).values
+        for split, brain in zip(benchmark.splits, benchmark.train_brains, strict=True)
+    ]
+    test = [
+        benchmark.similarity(side.select(split.test), brain).values
+        for split, brain in zip(benchmark.splits, benchmark.test_brains, strict=True)
+    ]
+    return np.array([train, test])
+
+
+def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side]) -> Array:
+    """The raw score under a bootstrap over stimuli and, if several, subjects: (resample,).
+
+    `chosen` is the layer of each fold.
+    """
+    resamples, seed = benchmark.resamples, benchmark.seed
+    subjects = len(benchmark.brain.subjects)
+    counts = bootstrap_counts(len(benchmark.order), resamples, seed=seed)
+    shares = bootstrap_counts(subjects, resamples, seed=seed + 1) / subjects
+
+    def fold_score(fold: int) -> Array:
+        test = benchmark.splits[fold].test
+        model, brain = chosen[fold].select(test), benchmark.test_brains[fold]
+        similarity = benchmark.similarity(model, brain, counts=counts[:, test])
+        score: Array = (similarity.transpose("resample", "subject").values * shares).sum(axis=1)
+        return score
+
+    return np.asarray(np.mean(_in_parallel(fold_score, range(len(chosen))), axis=0))
+
+
+def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
+    """Choose the layer on each split's training stimuli, predict its test stimuli, resample."""
+    names = list(layers)
+    fits = _in_parallel(lambda name: _predictions(benchmark, name, layers[name]), names)
+    selection = np.array([[np.median(each.selection) for each in fit] for fit in fits])
+    best = selection.argmax(axis=0)
+    predicted = [fits[layer][fold] for fold, layer in enumerate(best)]
+    by_neuroid = _correlations(benchmark, predicted)
+    layer_scores = [_over_neuroids(_correlations(benchmark, fit)).mean() for fit in fits]
+    return _assembled(
+        benchmark,
+        candidate,
+        chosen=[names[position] for position in best],
+        resampled=_resampled_encoding(benchmark, predicted),
+        by={
+            "layer_score": ("layer", np.array(layer_scores)),
+            "fold_score": ("fold", _over_neuroids(by_neuroid)),
+            "neuroid_score": ("neuroid", by_neuroid.mean(axis=0)),
+            "subject_score": ("subject", _by_subject(benchmark, by_neuroid)),
+            **_reliability(benchmark),
+        },
+        coords={
+            "layer": names,
+            "neuroid": [str(name) for name in benchmark.responses.neuroid.values],
+            "subject": list(benchmark.brain.subjects),
+        },
+        over=("stimulus", "neuroid"),
+    )
+
+
+def _predictions(benchmark: Benchmark, name: str, side: Side) -> list[HeldOut]:
+    if not isinstance(side, Geometry):
+        raise IncompatibleError(f"{benchmark.card.name} needs the geometry of {name}")
+    if np.trace(side.centred_gram()) <= 1e-12 * np.trace(side.gram):
+        raise InputError(f"layer {name} answers alike to all stimuli: leave it out")
+    predictions: list[HeldOut] = benchmark.score(
+        side, benchmark.responses, benchmark.splits, **benchmark.card.options
+    )
+    return predictions
+
+
+def _correlations(benchmark: Benchmark, predicted: Sequence[HeldOut]) -> Array:
+    """Pearson's r of predicted and observed responses on each test fold: (fold, neuroid)."""
+    observed = benchmark.responses.values
+    return np.array(
+        [columnwise_correlation(each.prediction, observed[each.split.test]) for each in predicted]
+    )
+
+
+def _over_neuroids(correlations: Array) -> Array:
+    """The median over neuroids in each fold; the mean over folds is the score, as Brain-Score's."""
+    return np.asarray(np.median(correlations, axis=-1))
+
+
+def _by_subject(benchmark: Benchmark, by_neuroid: Array) -> Array:
+    subjects = benchmark.responses.subject.values.astype(str)
+    each = [by_neuroid[:, subjects == name] for name in benchmark.brain.subjects]
+    return np.array([_over_neuroids(correlations).mean() for correlations in each])
+
+
+def _reliability(benchmark: Benchmark) -> dict[str, tuple[str, Array]]:
+    """Each neuroid's reliability from the halves of its trials, where there are halves."""
+    if benchmark.half_agreement is None:
+        return {}
+    agreement = benchmark.half_agreement.mean(axis=0).clip(min=0)
+    return {"neuroid_reliability": ("neuroid", spearman_brown(agreement))}
+
+
+def _resampled_encoding(benchmark: Benchmark, predicted: Sequence[HeldOut]) -> Array:
+    """The raw score under a bootstrap over stimuli and neuroids, the fits fixed: (resample,)."""
+    resamples, seed = benchmark.resamples, benchmark.seed
+    stimuli, neuroids = benchmark.responses.shape
+    counts = bootstrap_counts(stimuli, resamples, seed=seed)
+    drawn = bootstrap_positions(neuroids, resamples, seed=seed + 1)
+
+    def fold_score(each: HeldOut) -> Array:
+        test = each.split.test
+        observed = benchmark.responses.values[test]
+        r = weighted_columnwise_correlation(each.prediction, observed, counts[:, test])
+        return _over_neuroids(np.take_along_axis(r, drawn, axis=1))
+
+    return np.asarray(np.mean([fold_score(each) for each in predicted], axis=0))
+
+
+def _assembled(
+    benchmark: Benchmark,
+    candidate: str,
+    *,
+    chosen: Sequence[str],
+    resampled: Array,
+    by: Mapping[str, tuple[str, Array]],
+    coords: Mapping[str, Sequence[str]],
+    over: tuple[str, ...],
+) -> Score:
+    raw = float(np.mean(by["fold_score"][1]))
+    # A resample holds fewer different stimuli than the sample, which shifts some estimators (biased
+    # CKA most of all). The spread is what resampling tells; its centre is the score.
+    resampled = resampled - resampled.mean() + raw
+    low, high = interval(resampled, confidence=benchmark.confidence)
+    normalisation = benchmark.card.normalisation
+    detail = xr.Dataset(
+        {
+            **by,
+            "fold_layer": ("fold", np.array(chosen)),
+            "resampled_raw": ("resample", resampled),
+        },
+        coords={key: list(values) for key, values in coords.items()},
+        attrs={"normalisation": normalisation},
+    )
+    return Score(
+        candidate=candidate,
+        benchmark=benchmark.name,
+        raw=raw,
+        ceiling=benchmark.ceiling,
+        value=normalise(raw, benchmark.ceiling, normalisation),
+        low=low,
+        high=high,
+        confidence=benchmark.confidence,
+        resampled=over,
+        layer=Counter(chosen).most_common(1)[0][0],
+        counts=benchmark.counts,
+        detail=detail,
+    )

@@ -1,0 +1,140 @@
+"""Geometry: all that a linear or rotation-invariant comparison needs of a layer or a region.
+
+Such a comparison sees the responses X (stimulus × unit) only through X Xᵀ. A Pearson RDM needs the
+row means and the number of units besides. So a layer of 800,000 units on 1,000 stimuli is a
+1,000 × 1,000 matrix.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from .errors import InputError, MismatchError
+
+Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
+
+_BLOCK_BYTES: Final = 64 * 10**6
+"""How much of the responses is held in float64 at once while a Gram matrix is summed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Responses to n stimuli up to a rotation of the units.
+
+    `gram` (n, n) holds Σᵤ (xᵢᵤ − mᵢ)(xⱼᵤ − mⱼ) over the units u, with mᵢ in `means` (n,): the means
+    are kept apart because adding them would cost the digits that a Pearson RDM needs. `units` is
+    the number of units.
+    """
+
+    ids: tuple[str, ...]
+    gram: Array = field(repr=False)
+    means: Array = field(repr=False)
+    units: int
+
+    def select(self, positions: Positions) -> "Geometry":
+        """The geometry of some of the stimuli, in the order of `positions`."""
+        ids = tuple(self.ids[position] for position in positions)
+        gram = self.gram[np.ix_(positions, positions)]
+        return replace(self, ids=ids, gram=gram, means=self.means[positions])
+
+    def centred_gram(self) -> Array:
+        """Σᵤ (xᵢᵤ − x̄ᵤ)(xⱼᵤ − x̄ᵤ), (n, n): each unit centred over the stimuli."""
+        means = self.means - self.means.mean()
+        gram: Array = centre(self.gram) + self.units * np.outer(means, means)
+        return gram
+
+
+@dataclass(frozen=True, eq=False)
+class Dissimilarities:
+    """A symmetric dissimilarity matrix (n, n) with a zero diagonal, where no more is known."""
+
+    ids: tuple[str, ...]
+    matrix: Array = field(repr=False)
+
+    def select(self, positions: Positions) -> "Dissimilarities":
+        """The dissimilarities among some of the stimuli, in the order of `positions`."""
+        ids = tuple(self.ids[position] for position in positions)
+        return Dissimilarities(ids, self.matrix[np.ix_(positions, positions)])
+
+
+Side = Geometry | Dissimilarities
+"""One side of a comparison."""
+
+
+@dataclass(frozen=True)
+class Brain:
+    """One region of all subjects on the same stimuli: one `Side` for each subject."""
+
+    subjects: tuple[str, ...]
+    sides: tuple[Side, ...]
+
+    def __post_init__(self) -> None:
+        if not self.sides or len(self.subjects) != len(self.sides):
+            raise MismatchError(f"{len(self.subjects)} subjects for {len(self.sides)} geometries")
+        if any(side.ids != self.sides[0].ids for side in self.sides):
+            raise MismatchError("the subjects of a brain must have seen the same stimuli")
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the stimuli."""
+        return self.sides[0].ids
+
+    def select(self, positions: Positions) -> "Brain":
+        """The brain's answers to some of the stimuli, in the order of `positions`."""
+        return Brain(self.subjects, tuple(side.select(positions) for side in self.sides))
+
+
+def geometry_of(responses: xr.DataArray) -> Geometry:
+    """The geometry of responses with the dims (stimulus, unit) or (stimulus, neuroid).
+
+    Raises InputError if a response is not finite.
+    """
+    if responses.ndim != 2 or responses.dims[0] != "stimulus":
+        raise InputError(f"responses have dims {responses.dims}, expected (stimulus, unit)")
+    ids = tuple(str(name) for name in responses.stimulus.values)
+    return gather_geometry(ids, responses.values, name="responses")
+
+
+def gather_geometry(ids: Sequence[str], rows: npt.NDArray[np.floating], *, name: str) -> Geometry:
+    """The geometry of `rows` (n, p), which may lie on disk: it is read in blocks of units.
+
+    Cost: n²p multiplications in float64. Raises InputError, with `name`, if a value is not finite.
+    """
+    stimuli, units = rows.shape
+    means = np.zeros(stimuli)
+    gram = np.zeros((stimuli, stimuli))
+    width = max(1, _BLOCK_BYTES // (8 * stimuli))
+    starts = range(0, units, width)
+    for start in starts:
+        means += rows[:, start : start + width].sum(axis=1, dtype=np.float64)
+    means /= units
+    if not np.isfinite(means).all():
+        bad = ids[int(np.flatnonzero(~np.isfinite(means))[0])]
+        raise InputError(f"{name}: the response to stimulus {bad!r} is not finite")
+    for start in starts:
+        block = rows[:, start : start + width].astype(np.float64) - means[:, None]
+        gram += block @ block.T
+    return Geometry(tuple(ids), gram, means, units)
+
+
+def centre(matrix: Array) -> Array:
+    """A symmetric matrix (n, n) with the mean of each row and column taken out."""
+    means = matrix.mean(axis=0)
+    centred: Array = matrix - means - means[:, None] + means.mean()
+    return centred
+
+
+def require_same_stimuli(model: Side, brain: Side | Brain) -> None:
+    """Raise MismatchError unless both sides hold the same stimuli in the same order."""
+    if model.ids == brain.ids:
+        return
+    missing = sorted(set(brain.ids) - set(model.ids))[:3]
+    raise MismatchError(
+        f"model and brain differ in their stimuli: {len(model.ids)} and {len(brain.ids)}"
+        + (f"; the model lacks {', '.join(missing)}" if missing else ", in another order")
+    )

@@ -1,0 +1,104 @@
+"""CKA against the formulas of Kornblith, Gretton and Song, written out plainly."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from isocortex.scorers.cka import cka
+from tests.synthetic import brain, layer, responses
+
+from isocortex.errors import IncompatibleError, InputError
+from isocortex.geometry import Brain, Dissimilarities, geometry_of
+from isocortex.statistics import bootstrap_counts
+
+
+def biased(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = x - x.mean(0), y - y.mean(0)
+    norm = np.linalg.norm
+    return norm(x.T @ y) ** 2 / (norm(x.T @ x) * norm(y.T @ y))
+
+
+def song(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741 - Song's letter
+    n = len(k)
+    k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))  # noqa: E741
+    one = np.ones(n)
+    return (
+        np.trace(k @ l)
+        + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * (one @ k @ l @ one)
+    ) / (n * (n - 3))
+
+
+def unbiased(x: np.ndarray, y: np.ndarray) -> float:
+    k, l = x @ x.T, y @ y.T  # noqa: E741
+    return song(k, l) / np.sqrt(song(k, k) * song(l, l))
+
+
+def pair(stimuli: int = 15):
+    x = responses(stimuli, 40, seed=1)
+    y = x[:, :25] + 0.5 * responses(stimuli, 25, seed=2)
+    return x, y, Brain(("monkey",), (geometry_of(y),))
+
+
+def test_biased_cka_equals_kornblith():
+    x, y, monkey = pair()
+    actual = cka(geometry_of(x), monkey, unbiased=False).item()
+    assert actual == pytest.approx(biased(x.values, y.values), abs=1e-12)
+
+
+def test_unbiased_cka_equals_song():
+    x, y, monkey = pair()
+    actual = cka(geometry_of(x), monkey).item()
+    assert actual == pytest.approx(unbiased(x.values, y.values), abs=1e-12)
+
+
+def test_cka_keeps_its_digits_on_a_large_offset():
+    x, y, monkey = pair()
+    actual = cka(geometry_of(x + 1e6), monkey).item()
+    assert actual == pytest.approx(unbiased(x.values, y.values), abs=1e-9)
+
+
+def test_unbiased_cka_of_unrelated_wide_layers_is_about_zero_and_biased_is_not():
+    model, other = layer(30, 5000, seed=1), Brain(("a",), (layer(30, 5000, seed=2),))
+    assert abs(cka(model, other).item()) < 0.1
+    assert cka(model, other, unbiased=False).item() > 0.9
+
+
+def test_a_resample_never_lets_copies_of_a_stimulus_meet():
+    x, y, monkey = pair(7)
+    counts = bootstrap_counts(7, 1, seed=2)
+    centred = [a.values - a.values.mean(0) for a in (x, y)]
+    kernels = [a @ a.T for a in centred]
+
+    def dependence(k, l):  # noqa: E741
+        return sum(
+            counts[0, list(t)].prod()
+            * (k[t[0], t[1]] * (l[t[0], t[1]] + l[t[2], t[3]] - 2 * l[t[0], t[2]]))
+            for t in permutations(range(7), 4)
+        )
+
+    expected = dependence(*kernels) / np.sqrt(
+        dependence(kernels[0], kernels[0]) * dependence(kernels[1], kernels[1])
+    )
+    assert cka(geometry_of(x), monkey, counts=counts).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_biased_resample_equals_repeating_the_stimuli():
+    x, y, monkey = pair(10)
+    counts = bootstrap_counts(10, 4, seed=2)
+    actual = cka(geometry_of(x), monkey, counts=counts, unbiased=False).values[:, 0]
+    drawn = [np.repeat(np.arange(10), row.astype(int)) for row in counts]
+    expected = [biased(x.values[rows], y.values[rows]) for rows in drawn]
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+def test_bare_dissimilarities_are_refused():
+    flat = Brain(("a",), (Dissimilarities(layer(10).ids, 1 - np.eye(10)),))
+    with pytest.raises(IncompatibleError, match="of subject a only dissimilarities are known"):
+        cka(layer(10), flat)
+
+
+def test_constant_responses_are_refused():
+    constant = responses(10, 5) * 0 + np.arange(5)
+    with pytest.raises(InputError, match="the model answers alike to all stimuli"):
+        cka(geometry_of(constant), brain(10))
