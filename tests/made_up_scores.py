@@ -10,6 +10,7 @@ from isocortex.fingerprints import fingerprint
 from isocortex.scores import Ceiling, Score, normalise
 from isocortex.store import BenchmarkFacts, CandidateFacts, DatasetFacts, ScorerFacts, Store
 
+HEBBIAN = {"learning_rule": "hebbian", "objective": "cluster-inputs", "diet": "cifar-10"}
 LAYERS = ("block1", "block2", "block3", "block4")
 SUBJECTS = ("subject01", "subject02", "subject03")
 
@@ -110,6 +111,18 @@ def record_score(
     """Record such a score; its id."""
     with store.record(candidate, benchmark, seed=0) as run:
         return run.keep(made_up_score(candidate, benchmark, raw, **score))
+
+
+def fill_store(store: Store) -> None:
+    """Three models on two benchmarks; the last model lacks one, and one has no ceiling."""
+    benchmarks = [benchmark_facts("faces/IT/rsa"), benchmark_facts("faces/V1/rsa")]
+    for number, benchmark in enumerate(benchmarks):
+        record_score(store, candidate_facts("family/best#0"), benchmark, 0.6)
+        record_score(store, candidate_facts("family/hebb", **HEBBIAN), benchmark, 0.3)
+        if number == 0:
+            record_score(store, candidate_facts("family/partial"), benchmark, -0.1)
+    noiseless = benchmark_facts("monkey/IT/rsa")
+    record_score(store, candidate_facts("family/best#0"), noiseless, 0.2, ceiling=None)
 
 
 def _scorer_facts(name: str, normalisation: str) -> ScorerFacts:

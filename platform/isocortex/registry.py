@@ -79,9 +79,11 @@ class Entry:
 
     def load(self) -> Callable[..., Any]:
         """The entry's function; this imports its module and runs its code."""
-        return cast(
-            Callable[..., Any], getattr(importlib.import_module(self.module), self.function)
-        )
+        return self.load_sibling(self.function)
+
+    def load_sibling(self, function: str) -> Callable[..., Any]:
+        """Another function of the entry's module, such as the one that lists a family's members."""
+        return cast(Callable[..., Any], getattr(importlib.import_module(self.module), function))
 
 
 def entries(kind: Kind) -> tuple[Entry, ...]:

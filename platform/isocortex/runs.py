@@ -4,7 +4,7 @@ The forward pass is the expensive step: its geometries are cached by content, so
 share stimuli share it, also across runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -132,7 +132,7 @@ def geometries(
     missing = [layer for layer, geometry in found.items() if geometry is None]
     if missing:
         extracted = extract_geometries(
-            candidate.with_layers(missing),
+            replace(candidate, layers=tuple(missing)),
             stimuli,
             batch_size=engine.batch_size,
             device=engine.device,

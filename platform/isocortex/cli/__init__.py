@@ -1,0 +1,30 @@
+"""The command line: `isocortex --help`.
+
+Every command prints a table, or with `--json` one JSON document on standard output; progress goes to
+standard error. The exit status is 0, or that of the error (`isocortex.errors`), or 2 for wrong usage.
+"""
+
+import sys
+
+from ..errors import IsocortexError
+from ._app import app
+from ._output import print_error
+
+# Importing a room registers its commands.
+from . import listing as _listing  # noqa: F401  isort: skip
+from . import scoring as _scoring  # noqa: F401  isort: skip
+from . import serving as _serving  # noqa: F401  isort: skip
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; an isocortex error becomes one message and an exit status."""
+    try:
+        app()
+    except IsocortexError as error:
+        print_error(error)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print_error("stopped; what was scored before is stored")
+        sys.exit(130)

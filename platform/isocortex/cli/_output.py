@@ -1,0 +1,84 @@
+"""How results are shown: tables for people, JSON for programs, progress and errors apart."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .. import __version__
+
+_WIDE: Final = 160
+"""The width of tables that go to a file or a pipe, where there is no terminal to fit."""
+
+
+def screen() -> Console:
+    """Standard output; wide where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=False)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = ""
+) -> None:
+    """Print a table; the first column never wraps."""
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for position, column in enumerate(columns):
+        table.add_column(column, no_wrap=position == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    screen().print(table)
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print the facts of one card, one a line; empty ones are left out."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in facts.items():
+        if value not in (None, "", [], {}):
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            table.add_row(key.replace("_", " "), Text(text))
+    screen().print(table)
+
+
+def print_note(text: str) -> None:
+    """Print a line for the person at the keyboard, on standard error."""
+    Console(stderr=True, highlight=False).print(text, markup=False)
+
+
+def print_error(error: Exception | str) -> None:
+    """Print what went wrong on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("error:", style="bold red", end=" ")
+    console.print(str(error), markup=False)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, if it is wanted."""
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress display on standard error that vanishes when it is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield progress

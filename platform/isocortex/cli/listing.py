@@ -1,0 +1,178 @@
+"""Commands that read the registry's cards: they import no torch and run no entry."""
+
+from typing import Annotated
+
+import typer
+
+from .. import registry
+from ..benchmarks import offered_benchmarks, require_compatible, split_name
+from ..cards import Card, Kind, card_facts
+from ..errors import UnknownNameError
+from ._app import app
+from ._output import print_facts, print_json, print_note, print_table
+
+Name = Annotated[str | None, typer.Argument(help="Show this one instead of listing all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def models(name: Name = None, as_json: AsJson = False) -> None:
+    """List the candidates, or show one with its components, weights and source."""
+    if name is not None:
+        _show_model(name, as_json)
+        return
+    cards = [registry.candidate_card(entry) for entry in registry.entries("candidate")]
+    families = [registry.family_card(entry) for entry in registry.entries("candidate_family")]
+    if as_json:
+        print_json([card_facts(card) for card in (*cards, *families)])
+        return
+    print_table(
+        "Models",
+        ("name", "architecture", "objective", "learning rule", "training data", "summary"),
+        [
+            (card.name, card.architecture, card.objective, card.learning_rule, card.diet)
+            + (card.summary,)
+            for card in cards
+        ]
+        + [(f"{card.name}/…", "", "", "", "", card.summary) for card in families],
+    )
+
+
+@app.command()
+def datasets(name: Name = None, as_json: AsJson = False) -> None:
+    """List the datasets, or show one with its regions, licence and citation."""
+    if name is not None:
+        _show(registry.dataset_card(name), as_json)
+        return
+    cards = [registry.dataset_card(entry.name) for entry in registry.entries("dataset")]
+    if as_json:
+        print_json([card_facts(card) for card in cards])
+        return
+    print_table(
+        "Datasets",
+        ("name", "species", "method", "regions", "recorded", "summary"),
+        [
+            (card.name, card.species, card.method, ", ".join(card.regions), card.recorded)
+            + (card.summary,)
+            for card in cards
+        ],
+    )
+
+
+@app.command()
+def scorers(name: Name = None, as_json: AsJson = False) -> None:
+    """List the scorers, or show one with what it claims and its source."""
+    if name is not None:
+        _show(registry.scorer_card(name), as_json)
+        return
+    cards = [registry.scorer_card(entry.name) for entry in registry.entries("scorer")]
+    if as_json:
+        print_json([card_facts(card) for card in cards])
+        return
+    print_table(
+        "Scorers",
+        ("name", "family", "needs", "answers", "summary"),
+        [
+            (card.name, card.family, " or ".join(card.accepts), card.answers, card.summary)
+            for card in cards
+        ],
+    )
+
+
+@app.command()
+def benchmarks(name: Name = None, as_json: AsJson = False) -> None:
+    """List the benchmarks on offer, or show one. Any dataset/region/scorer that fits works too."""
+    if name is not None:
+        _show_benchmark(name, as_json)
+        return
+    offered = offered_benchmarks()
+    if as_json:
+        print_json(list(offered))
+        return
+    rows = []
+    for each in offered:
+        dataset, region, scorer = split_name(each)
+        facts = registry.dataset_card(dataset)
+        rows.append((each, facts.species, region, registry.scorer_card(scorer).summary))
+    print_table("Benchmarks", ("name", "species", "region", "scorer"), rows)
+
+
+@app.command()
+def cite(
+    names: Annotated[list[str], typer.Argument(help="Models, datasets, benchmarks …")],
+) -> None:
+    """Print the BibTeX of models, datasets, scorers and benchmarks."""
+    entries: dict[str, None] = {}
+    for name in names:
+        for card in _cited(name):
+            entries.setdefault(card.bibtex.strip() or f"% {card.name}: {card.source}")
+    print("\n\n".join(entries))
+
+
+def _cited(name: str) -> list[Card]:
+    """The cards that stand behind a name of any kind."""
+    kinds: tuple[Kind, ...] = ("candidate", "candidate_family", "dataset", "scorer")
+    known: dict[str, Card] = {
+        entry.name: entry.card for kind in kinds for entry in registry.entries(kind)
+    }
+    if name in known:
+        return [known[name]]
+    family = name.partition("/")[0]
+    if family in {entry.name for entry in registry.entries("candidate_family")}:
+        return [known[family]]
+    dataset, _, rest = name.partition("/")
+    if dataset in known and rest:
+        _, _, scorer = split_name(name)
+        return [registry.dataset_card(dataset), registry.scorer_card(scorer)]
+    raise UnknownNameError.among("entry", name, [*known, *offered_benchmarks()])
+
+
+def _show(card: Card, as_json: bool) -> None:
+    facts = card_facts(card)
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def _show_model(name: str, as_json: bool) -> None:
+    families = {entry.name: entry for entry in registry.entries("candidate_family")}
+    family, _, member = name.partition("/")
+    if family not in families:
+        _show(registry.candidate_card(registry.find_entry("candidate", name)), as_json)
+        return
+    entry = families[family]
+    if member:
+        print_note(f"reading {name}: the members of a family are known to its own library")
+        _show(entry.load()(member).card, as_json)
+        return
+    members = entry.load_sibling(registry.family_card(entry).members)()
+    facts = {**card_facts(entry.card), "members": [f"{family}/{each}" for each in members]}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def _show_benchmark(name: str, as_json: bool) -> None:
+    dataset, region, scorer = split_name(name)
+    data, measure = registry.dataset_card(dataset), registry.scorer_card(scorer)
+    require_compatible(data, measure)
+    facts = {
+        "name": name,
+        "answers": measure.answers,
+        "dataset": data.summary,
+        "species": data.species,
+        "method": data.method,
+        "region": region,
+        "scorer": measure.summary,
+        "splits": dict(measure.splits),
+        "options": dict(measure.options),
+        "simulated": data.simulated,
+        "licence": data.licence,
+        "sources": [data.source, measure.source],
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
