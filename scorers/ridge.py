@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.linalg import cho_factor, cho_solve
 
 from isocortex.encoding import HeldOut
 from isocortex.geometry import Array, Geometry, Positions
@@ -112,7 +113,8 @@ class _Fit:
     def without(self, fold: Positions) -> Array:
         """(I − S_FF)⁻¹ (y_F − ŷ_F): the residuals on F of a fit that never saw F, (F, neuroid)."""
         within = self.complement[np.ix_(fold, fold)]
-        residuals: Array = np.linalg.solve(within, self.residuals[fold])
+        factor = cho_factor(within, lower=True, check_finite=False)  # positive definite
+        residuals: Array = cho_solve(factor, self.residuals[fold], check_finite=False)
         return residuals
 
 
@@ -128,7 +130,7 @@ def _predict(fits: Sequence[_Fit], targets: Array, split: Split, *, inner_folds:
         for fold, residuals in zip(folds, inner, strict=True)
     ]
     prediction: Array = targets[split.test] - _chosen(_residuals(fits, split.test), best)
-    return HeldOut(split, prediction, np.asarray(np.mean(selection, axis=0), np.float64))
+    return HeldOut(split, prediction, np.asarray(np.mean(selection, axis=0)))
 
 
 def _residuals(fits: Sequence[_Fit], fold: Positions) -> Array:

@@ -1,6 +1,7 @@
 """Benchmarks: dataset / region × scorer, with everything that decides the number that comes out."""
 
 import ast
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -147,8 +148,13 @@ class Benchmark:
             counts["neuroids"] = self.responses.sizes["neuroid"]
         return counts
 
+    @property
+    def weighs_stimuli(self) -> bool:
+        """Whether the scorer takes `counts`: how often each stimulus is drawn in a resample."""
+        return "counts" in inspect.signature(self.score).parameters
+
     def similarity(self, model: Side, brain: Brain, **counts: Array) -> xr.DataArray:
-        """The scorer's similarity with the options of its card, (subject) or (resample, subject)."""
+        """The scorer's answer with the options of its card: (subject) or (resample, subject)."""
         similarity: xr.DataArray = self.score(model, brain, **self.card.options, **counts)
         return similarity
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import FunctionType
 from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
@@ -100,9 +101,9 @@ class Candidate:
 
     def with_layers(self, layers: Iterable[str]) -> "Candidate":
         """The same network, read out at other layers; its name says which."""
-        chosen = tuple(layers)
-        name = f"{self.card.name}[{','.join(chosen)}]"
-        return replace(self, layers=chosen, card=replace(self.card, name=name))
+        chosen = replace(self, layers=tuple(layers))
+        name = f"{self.card.name}[{','.join(chosen.layers)}]"
+        return replace(chosen, card=replace(self.card, name=name))
 
     @cached_property
     def weights_hash(self) -> str:
@@ -115,8 +116,8 @@ class Candidate:
     def network_hash(self) -> str:
         """The SHA-256 of all that decides its responses: weights, settings, code, preprocessing.
 
-        It is equal between processes and machines. Functions that a forward pass calls from
-        outside its class, and values that a closure holds, are not seen.
+        It is equal between processes and machines. Functions that are reached through another
+        module's name or an object, and what a closure holds, are not seen.
         """
         modules = self.module.named_modules()
         return fingerprint(
@@ -255,16 +256,32 @@ def _plain(value: Any) -> Any:
 
 
 def _source_of(module: nn.Module) -> dict[str, str]:
-    """The source code of every class in the module tree, and above it, that is not torch's own."""
+    """The source code of the classes in and above the module tree, and of functions they call."""
     kinds = {kind for item in module.modules() for kind in type(item).__mro__}
-    own = (kind for kind in kinds if not _is_foreign(kind.__module__))
-    return {f"{kind.__module__}.{kind.__qualname__}": _source_text(kind) for kind in own}
+    own = [kind for kind in kinds if not _is_foreign(kind)]
+    found = {f"{kind.__module__}.{kind.__qualname__}": _source_text(kind) for kind in own}
+    waiting = [item for kind in own for item in vars(kind).values() if inspect.isfunction(item)]
+    while waiting:
+        for called in _functions_named_in(waiting.pop()):
+            name = f"{called.__module__}.{called.__qualname__}"
+            if name not in found and not _is_foreign(called):
+                found[name] = _source_text(called)
+                waiting.append(called)
+    return found
 
 
-def _is_foreign(module_name: str) -> bool:
-    root = module_name.partition(".")[0]
-    is_standard = root in sys.stdlib_module_names and root != "__main__"
-    return is_standard or module_name.startswith("torch.nn.")
+def _functions_named_in(function: FunctionType) -> Iterable[FunctionType]:
+    for name in function.__code__.co_names:
+        named = function.__globals__.get(name)
+        called = inspect.unwrap(named) if callable(named) else None  # `functools.cache` wraps
+        if inspect.isfunction(called):
+            yield called
+
+
+def _is_foreign(thing: type | FunctionType) -> bool:
+    """Whether it belongs to torch or to Python."""
+    root = thing.__module__.partition(".")[0]
+    return root == "torch" or (root in sys.stdlib_module_names and root != "__main__")
 
 
 def _source_text(thing: Any) -> str:

@@ -24,6 +24,7 @@ from .statistics import (
     bootstrap_counts,
     bootstrap_positions,
     columnwise_correlation,
+    half_sample_positions,
     interval,
     spearman_brown,
     weighted_columnwise_correlation,
@@ -103,7 +104,8 @@ def _fold_similarities(benchmark: Benchmark, side: Side) -> Array:
 def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side]) -> Array:
     """The raw score under a bootstrap over stimuli and, if several, subjects: (resample,).
 
-    `chosen` is the layer of each fold.
+    `chosen` is the layer of each fold. A scorer that takes no counts is given random halves of the
+    test stimuli instead of a bootstrap.
     """
     resamples, seed = benchmark.resamples, benchmark.seed
     subjects = len(benchmark.brain.subjects)
@@ -113,8 +115,15 @@ def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side]) -> Array
     def fold_score(fold: int) -> Array:
         test = benchmark.splits[fold].test
         model, brain = chosen[fold].select(test), benchmark.test_brains[fold]
-        similarity = benchmark.similarity(model, brain, counts=counts[:, test])
-        score: Array = (similarity.transpose("resample", "subject").values * shares).sum(axis=1)
+        if benchmark.weighs_stimuli:
+            resampled = benchmark.similarity(model, brain, counts=counts[:, test])
+            similarity = resampled.transpose("resample", "subject").values
+        else:
+            halves = half_sample_positions(len(test), resamples, seed=seed + fold)
+            similarity = np.array(
+                [benchmark.similarity(model.select(h), brain.select(h)).values for h in halves]
+            )
+        score: Array = (similarity * shares).sum(axis=1)
         return score
 
     return np.asarray(np.mean(_in_parallel(fold_score, range(len(chosen))), axis=0))

@@ -189,6 +189,13 @@ _TERMS: Final[tuple[Term, ...]] = (
     ),
     Term("diet", "cifar-10", "photographs", "CIFAR-10", "Krizhevsky 2009"),
     Term("diet", "wider-face", "photographs", "WIDER FACE", "Yang et al. 2016"),
+    Term(
+        "diet",
+        "imagenet-1k-then-wider-face",
+        "photographs",
+        "ImageNet-1k, then WIDER FACE",
+        "Deng et al. 2019, arXiv:1905.00641",
+    ),
     Term("diet", "unknown", "any-diet", "not stated"),
     Term("objective", "unknown", "any-objective", "not stated"),
     Term("architecture", "unknown", "any-architecture", "not stated"),

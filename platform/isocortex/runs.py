@@ -85,8 +85,8 @@ def score(
     """The score of a candidate on a benchmark, both given by name or as objects.
 
     Any `nn.Module` will do together with its `preprocessing` (image → tensor); see `as_candidate`
-    to name it and its layers. With a `store` the score is kept, and a score that the store holds for
-    the same version of both is given back without work, unless `force`.
+    to name it and its layers. With a `store` the score is kept, and a score that the store holds
+    for the same version of both is given back without work, unless `force`.
     """
     if isinstance(candidate, nn.Module):
         candidate = as_candidate(candidate, preprocessing, name=type(candidate).__name__)

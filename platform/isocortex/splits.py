@@ -23,10 +23,14 @@ def make_splits(
 ) -> list[Split]:
     """The splits of `stimuli` stimuli that a scorer's card asks for.
 
-    `protocol["kind"]` is "halves" (as many random halvings as it takes to score `scored`
-    stimuli, each half scored once: few stimuli need more to even out the luck of a halving), "k-fold"
-    (`folds` shuffled folds) or "shuffle" (`count` random draws of a `train` share, balanced over
-    `strata` where they are given: scikit-learn's StratifiedShuffleSplit, Brain-Score's protocol).
+    `protocol["kind"]` is one of
+
+    - "halves": as many random halvings as it takes to score `scored` stimuli, each half scored
+      once: few stimuli need more of them to even out the luck of a halving;
+    - "k-fold": `folds` shuffled folds;
+    - "shuffle": `count` random draws of a `train` share, balanced over `strata` where they are
+      given (scikit-learn's StratifiedShuffleSplit, Brain-Score's protocol).
+
     All are drawn with `protocol["seed"]`. Raises InputError if there are too few stimuli.
     """
     arguments = {key: value for key, value in protocol.items() if key not in ("kind", "order")}

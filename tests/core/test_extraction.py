@@ -139,7 +139,9 @@ def test_a_layer_that_takes_no_part_is_named():
 
 
 def test_a_layer_that_does_not_exist_gets_a_suggestion():
-    with pytest.raises(UnknownNameError, match=r"of tiny is named 'recurent'; did you mean recurrent"):
+    with pytest.raises(
+        UnknownNameError, match=r"of tiny is named 'recurent'; did you mean recurrent"
+    ):
         candidate(Tupled(), layers=["recurent"])
 
 

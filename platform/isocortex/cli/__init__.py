@@ -1,7 +1,8 @@
 """The command line: `isocortex --help`.
 
-Every command prints a table, or with `--json` one JSON document on standard output; progress goes to
-standard error. The exit status is 0, or that of the error (`isocortex.errors`), or 2 for wrong usage.
+Every command prints a table, or with `--json` one JSON document, on standard output; progress and
+errors go to standard error. The exit status is 0, that of the error (`isocortex.errors`), or 2 for
+wrong usage.
 """
 
 import sys

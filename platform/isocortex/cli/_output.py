@@ -14,7 +14,7 @@ from rich.text import Text
 
 from .. import __version__
 
-_WIDE: Final = 160
+_WIDE: Final = 200
 """The width of tables that go to a file or a pipe, where there is no terminal to fit."""
 
 
@@ -34,7 +34,8 @@ def print_table(
     """Print a table; the first column never wraps."""
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for position, column in enumerate(columns):
-        table.add_column(column, no_wrap=position == 0, overflow="fold")
+        width = max(map(len, column.split("\n")))
+        table.add_column(column, no_wrap=position == 0, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     screen().print(table)

@@ -24,17 +24,25 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
     cards = [registry.candidate_card(entry) for entry in registry.entries("candidate")]
     families = [registry.family_card(entry) for entry in registry.entries("candidate_family")]
     if as_json:
-        print_json([card_facts(card) for card in (*cards, *families)])
+        print_json([*map(card_facts, cards), *map(card_facts, families)])
         return
     print_table(
         "Models",
         ("name", "architecture", "objective", "learning rule", "training data", "summary"),
         [
-            (card.name, card.architecture, card.objective, card.learning_rule, card.diet)
-            + (card.summary,)
-            for card in cards
-        ]
-        + [(f"{card.name}/…", "", "", "", "", card.summary) for card in families],
+            *(
+                (
+                    card.name,
+                    card.architecture,
+                    card.objective,
+                    card.learning_rule,
+                    card.diet,
+                    card.summary,
+                )
+                for card in cards
+            ),
+            *((f"{card.name}/…", "", "", "", "", card.summary) for card in families),
+        ],
     )
 
 
@@ -52,8 +60,14 @@ def datasets(name: Name = None, as_json: AsJson = False) -> None:
         "Datasets",
         ("name", "species", "method", "regions", "recorded", "summary"),
         [
-            (card.name, card.species, card.method, ", ".join(card.regions), card.recorded)
-            + (card.summary,)
+            (
+                card.name,
+                card.species,
+                card.method,
+                ", ".join(card.regions),
+                card.recorded,
+                card.summary,
+            )
             for card in cards
         ],
     )

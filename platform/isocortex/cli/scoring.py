@@ -92,7 +92,7 @@ def compare(
     benchmark: Wanted,
     as_json: AsJson = False,
 ) -> None:
-    """Show the paired difference of two scored models, with its interval over the same resamples."""
+    """Show the paired difference of two scored models, over the same resamples of both."""
     rows = []
     with open_store() as store:
         for name in _expanded(benchmark):
@@ -118,7 +118,7 @@ def compare(
             (
                 name,
                 f"{found.difference:+.3f}",
-                f"{found.low:+.3f} … {found.high:+.3f}",
+                f"{_number(found.low)} … {_number(found.high)}",
                 _verdict(found.low, found.high),
             )
             for name, found in rows
@@ -289,7 +289,9 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _verdict(low: float, high: float) -> str:
+def _verdict(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "no interval"
     if low > 0:
         return "first is higher"
     return "second is higher" if high < 0 else "not separable"

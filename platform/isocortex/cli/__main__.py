@@ -1,0 +1,5 @@
+"""`python -m isocortex.cli` is `isocortex`."""
+
+from . import main
+
+main()

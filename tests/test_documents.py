@@ -1,0 +1,69 @@
+"""What the documents show works: every block of Python in them, and every doctest, is run."""
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from isocortex import registry
+from tests.test_architecture import core_modules
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(document: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.M | re.S)
+
+
+@pytest.fixture
+def contributed(tmp_path, monkeypatch):
+    """The three files of CONTRIBUTING.md, as a package that another distribution installs."""
+    package = tmp_path / "contributed"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for number, block in enumerate(blocks("CONTRIBUTING.md")):
+        (package / f"entry{number}.py").write_text(block)
+    metadata = tmp_path / "contributed-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: contributed\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[isocortex.entries]\nours = contributed\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._index.cache_clear()
+    yield
+    registry._index.cache_clear()
+
+
+def test_the_entries_of_the_contributors_guide_score_each_other(contributed, empty_home):
+    import isocortex
+
+    assert len(blocks("CONTRIBUTING.md")) == 3
+    found = isocortex.score("two_layers#1", "example2026/V4/procrustes")
+    assert found.counts == {"stimuli": 20, "subjects": 1, "neuroids": 12}
+    assert 0 < found.low < found.raw < found.high < 1
+
+
+def test_the_readme_runs(empty_home):
+    for block in blocks("README.md"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def modules() -> list[str]:
+    core = {f"isocortex.{room}" for room, path in core_modules() if path.parent.name == "isocortex"}
+    folders = ("scorers", "model_zoo", "datasets")
+    entries = {f"isocortex.{f}.{path.stem}" for f in folders for path in (ROOT / f).glob("*.py")}
+    return sorted(core | {name.removesuffix(".__init__") for name in entries})
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_examples_of_docstrings_are_true(module):
+    names = vars(importlib.import_module(module))
+    result = doctest.testmod(importlib.import_module(module), extraglobs=dict(names))
+    assert result.failed == 0
+
+
+def test_relative_links_of_the_documents_lead_somewhere():
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
