@@ -1,0 +1,1 @@
+"""Speed and memory against peers, as ratios side by side in one run: `make bench`."""

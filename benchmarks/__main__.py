@@ -1,0 +1,50 @@
+"""`python -m benchmarks`: every comparison in turn, one BLAS thread each, printed as a table."""
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from . import cases
+from .timing import Measurement
+
+
+def main() -> None:
+    """Run the cases that are named on the command line, or all of them."""
+    wanted = sys.argv[1:]
+    chosen = {name: case for name, case in cases.CASES.items() if not wanted or name in wanted}
+    if unknown := set(wanted) - set(cases.CASES):
+        sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(cases.CASES)}")
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        found = [row for name, case in chosen.items() for row in _run(name, case)]
+    table = Table(title=f"one thread, {platform.machine()}, Python {platform.python_version()}")
+    for column in ("case", "ours, s", "other", "other, s", "ratio", "largest difference"):
+        table.add_column(column)
+    for name, row in found:
+        table.add_row(
+            name,
+            f"{row.ours:.3f}",
+            row.other,
+            f"{row.theirs:.3f}",
+            f"{row.theirs / row.ours:.1f} ×",
+            f"{row.difference:.1e}",
+        )
+    Console(width=140).print(table)
+    print(json.dumps([{"case": name, **vars(row)} for name, row in found]))
+
+
+def _run(name: str, case: Callable[[], list[Measurement]]) -> list[tuple[str, Measurement]]:
+    Console(stderr=True).print(f"{name} …")
+    np.random.seed(0)  # noqa: NPY002 - peers draw from the global generator
+    return [(name, row) for row in case()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The application on a store of made-up scores, and on an empty one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from isocortex.web.app import create_app
+from tests.made_up_scores import fill_store
+
+from isocortex.store import open_store
+
+
+@pytest.fixture
+def client(empty_home: Path) -> Iterator[TestClient]:
+    """A client of the application on the made-up scores."""
+    with open_store() as store:
+        fill_store(store)
+    with TestClient(create_app(), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def empty_client(empty_home: Path) -> Iterator[TestClient]:
+    """A client of the application on an empty store."""
+    with TestClient(create_app(), raise_server_exceptions=False) as opened:
+        yield opened

@@ -1,0 +1,92 @@
+"""Pages from templates: autoescaped, with the few filters they need."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from isocortex import __version__
+
+MISSING: Final = "–"
+
+
+def render(
+    request: Request, name: str, context: Mapping[str, Any], *, status_code: int = 200
+) -> Response:
+    """The page of the template `name`."""
+    return _TEMPLATES.TemplateResponse(request, name, dict(context), status_code=status_code)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number to so many digits with a true minus sign; an en dash where it is missing."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def path(name: str) -> str:
+    """A name as part of a URL's path; slashes stay, `#` does not."""
+    return quote(name, safe="/")
+
+
+def shell(name: str) -> str:
+    """A name as one word of a command line."""
+    return shlex.quote(name)
+
+
+def link_or_text(text: str) -> Markup:
+    """A link if this is a web address, else the text itself; other schemes are never linked."""
+    if text.startswith(("https://", "http://")):
+        return Markup('<a href="{0}" rel="noopener">{0}</a>').format(text)
+    return escape(text)
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its slashes, hyphens and underscores."""
+    return Markup("").join(
+        part + Markup("<wbr>") if part in tuple("/-_") else part
+        for part in re.split("([/_-])", name)
+    )
+
+
+def fact(value: object) -> str:
+    """A value of a card as text: strings as they are, lists with commas, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)) and not any(isinstance(item, dict) for item in value):
+        return ", ".join(map(fact, value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def anchor(name: str) -> str:
+    """A name as the id of an element."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def _environment() -> Environment:
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (number, path, shell, fact, breakable, anchor)
+    environment.filters |= {function.__name__: function for function in filters}
+    environment.globals |= {"version": __version__, "link_or_text": link_or_text}
+    return environment
+
+
+_TEMPLATES: Final = Jinja2Templates(env=_environment())
