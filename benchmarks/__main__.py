@@ -42,7 +42,7 @@ def main() -> None:
 
 def _run(name: str, case: Callable[[], list[Measurement]]) -> list[tuple[str, Measurement]]:
     Console(stderr=True).print(f"{name} …")
-    np.random.seed(0)  # noqa: NPY002 - peers draw from the global generator
+    np.random.seed(0)
     return [(name, row) for row in case()]
 
 

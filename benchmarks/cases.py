@@ -28,7 +28,6 @@ def labelled(values: np.ndarray, dim: str = "unit") -> xr.DataArray:
 def rdm_pearson() -> list[Measurement]:
     """A Pearson RDM of 1,000 stimuli × 20,000 units, against rsatoolbox and against one product."""
     import rsatoolbox
-
     from isocortex.scorers._rdm import pearson_dissimilarities
 
     x = np.random.default_rng(0).normal(size=(1000, 20_000))
@@ -61,7 +60,6 @@ def rsa_bootstrap() -> list[Measurement]:
 def _bootstrap_against_rsatoolbox(model, brain, counts, scorer, method) -> Measurement:
     """Equal draws for both; theirs is timed on 20 resamples and scaled up."""
     import rsatoolbox
-
     from isocortex.scorers._rdm import dissimilarity_vector
 
     ours, mine = timed(lambda: load_scorer(scorer)(model, brain, counts=counts))

@@ -16,9 +16,10 @@ from torch import nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transform
 
-from .cards import CandidateCard, card_facts
+from .cards import CandidateCard
 from .errors import InputError, UnknownNameError
 from .fingerprints import array_sha256, fingerprint
+from .ontology import AXES
 from .stimuli import Image
 
 PreprocessingFunction = Callable[[Image], torch.Tensor]
@@ -131,9 +132,13 @@ class Candidate:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 of the candidate's version: network, layers and card."""
-        facts = {"network": self.network_hash, "layers": self.layers, "card": card_facts(self.card)}
-        return fingerprint(facts)
+        """The SHA-256 of the candidate's version: network, layers, name and components.
+
+        What a card says besides, such as its summary, may be worded anew without a new version.
+        """
+        components = {axis: getattr(self.card, axis) for axis in AXES}
+        identity = {"name": self.card.name, "network": self.network_hash, "layers": self.layers}
+        return fingerprint(identity | components)
 
     @property
     def parameters(self) -> int:

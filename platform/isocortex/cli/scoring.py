@@ -56,8 +56,11 @@ def score(
         print_json([score_facts(each) for each in scores])
     elif scores:
         _print_scores(scores)
-    if errors:
-        raise errors[0]
+    if len(models) > 1:
+        for name, error in errors.items():
+            print_error(f"{name}: {error}")
+    for error in errors.values():
+        raise error
 
 
 @app.command()
@@ -149,8 +152,11 @@ def demo(device: Device = "cpu") -> None:
         _, errors = _score_all(names, wanted, store=store, engine=Engine(device))
         board = store.leaderboard(simulated=simulated)
     _print_leaderboard(board)
-    if errors:
-        print_note(f"{len(errors)} of {len(names)} models could not be scored; see above")
+    for name, error in errors.items():
+        if not isinstance(error, FetchError):
+            print_error(f"{name}: {error}")
+    if unreachable := [name for name, error in errors.items() if isinstance(error, FetchError)]:
+        print_note(f"Left out, because their weights can't be fetched: {', '.join(unreachable)}")
     print_note("Browse it: make serve, then open http://127.0.0.1:8000")
 
 
@@ -200,12 +206,13 @@ def _score_all(
     engine: "Engine",
     layers: tuple[str, ...] | None = None,
     force: bool = False,
-) -> tuple[list[Score], list[IsocortexError]]:
-    """All scores that could be had, and the errors of the models that could not be scored."""
+) -> tuple[list[Score], dict[str, IsocortexError]]:
+    """All scores that could be had, and the error of each model that could not be scored."""
     from ..runs import load_candidate
     from ..runs import score as score_one
 
-    scores, errors = [], []
+    scores: list[Score] = []
+    errors: dict[str, IsocortexError] = {}
     with progress_bar() as progress:
         total = progress.add_task("scores", total=len(models) * len(benchmarks))
         for name in models:
@@ -219,9 +226,7 @@ def _score_all(
                     )
                     progress.advance(total)
             except IsocortexError as error:
-                if len(models) > 1:
-                    print_error(f"{name}: {error}")
-                errors.append(error)
+                errors[name] = error
     return scores, errors
 
 
@@ -286,7 +291,7 @@ def _cell(stored: StoredScore | None) -> str:
 
 def _number(value: float | None) -> str:
     """Two digits, as much as any interval here supports."""
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 def _verdict(low: float | None, high: float | None) -> str:
