@@ -276,12 +276,14 @@ def test_code_without_a_source_file_is_in_the_fingerprint():
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_layers_and_card_are_in_the_fingerprint_but_not_in_the_network_hash():
+def test_layers_and_components_make_another_version_and_prose_does_not():
     whole, part = candidate(), candidate().with_layers(["1"])
     assert (part.layers, part.card.name) == (("1",), "small[1]")
     assert part.network_hash == whole.network_hash
-    renamed = replace(whole, card=replace(whole.card, summary="another"))
-    assert len({whole.fingerprint, part.fingerprint, renamed.fingerprint}) == 3
+    hebbian = replace(whole, card=replace(whole.card, learning_rule="hebbian"))
+    assert len({whole.fingerprint, part.fingerprint, hebbian.fingerprint}) == 3
+    reworded = replace(whole, card=replace(whole.card, summary="said otherwise"))
+    assert reworded.fingerprint == whole.fingerprint
 
 
 def test_any_callable_preprocesses_and_is_known_by_its_effect():
