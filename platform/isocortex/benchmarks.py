@@ -1,6 +1,5 @@
 """Benchmarks: dataset / region × scorer, with everything that decides the number that comes out."""
 
-import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from . import registry
-from .cards import DatasetCard, ScorerCard, card_facts
+from .cards import DatasetCard, ScorerCard
 from .ceilings import (
     half_ceiling,
     half_correlations,
@@ -19,6 +18,7 @@ from .ceilings import (
     mean_ceiling,
     subject_ceiling,
 )
+from .code_hashes import code_sha256
 from .errors import IncompatibleError, UnknownNameError
 from .fingerprints import fingerprint
 from .geometry import Array, Brain, Positions, Side
@@ -41,7 +41,7 @@ class Benchmark:
     region: str
     card: ScorerCard
     score: Callable[..., Any]
-    source_hash: str
+    code_hash: str
     resamples: int = 1000
     confidence: float = 0.95
     seed: int = 0
@@ -59,10 +59,22 @@ class Benchmark:
                 "data": self.recording.content_hash,
                 "dataset": [self.recording.card.name, self.recording.card.version],
                 "region": self.region,
-                "scorer": card_facts(self.card),
-                "scorer code": self.source_hash,
+                "scorer": self.scorer_fingerprint,
                 "protocol": self.protocol,
                 "splits": [split.test.tolist() for split in self.splits],
+            }
+        )
+
+    @property
+    def scorer_fingerprint(self) -> str:
+        """The SHA-256 of the scorer's name, options and code; its card may be worded anew."""
+        return fingerprint(
+            {
+                "name": self.card.name,
+                "family": self.card.family,
+                "options": dict(self.card.options),
+                "normalisation": self.card.normalisation,
+                "code": self.code_hash,
             }
         )
 
@@ -220,7 +232,7 @@ def load_benchmark(name: str, *, recording: Recording | None = None) -> Benchmar
         region,
         registry.scorer_card(scorer),
         entry.load(),
-        _code_hash(entry.path.read_text()),
+        code_sha256(entry.path),
     )
 
 
@@ -231,8 +243,3 @@ def require_compatible(dataset: DatasetCard, scorer: ScorerCard) -> None:
             f"{scorer.name} needs {' or '.join(scorer.accepts)}; "
             f"{dataset.name} holds {dataset.recorded}"
         )
-
-
-def _code_hash(source: str) -> str:
-    """The SHA-256 of a scorer's code; comments and layout do not count."""
-    return fingerprint({"code": ast.dump(ast.parse(source))})

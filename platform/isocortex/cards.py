@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, get_args
 from . import ontology
 from .errors import CardError
 from .fetching import RemoteFile
-from .fingerprints import fingerprint
 
 Recorded = Literal["responses", "dissimilarities"]
 """What was recorded: responses to single stimuli, or only dissimilarities between them."""
@@ -78,7 +77,7 @@ class DatasetCard:
     """The facts of a dataset. `benchmarks` are the (region, scorer) pairs it offers.
 
     `version` counts by hand when the meaning of the recordings changes; their content is hashed
-    besides. `unrestricted` is False where the licence binds a user to more than a citation.
+    besides.
     """
 
     name: str
@@ -199,11 +198,6 @@ def card_facts(card: Card) -> dict[str, Any]:
         return value
 
     return {item.name: plain(getattr(card, item.name)) for item in fields(card)}
-
-
-def card_fingerprint(card: Card) -> str:
-    """The SHA-256 of the card's facts."""
-    return fingerprint(card_facts(card))
 
 
 def _check_choice(card: str, what: str, value: str, choices: tuple[str, ...]) -> None:

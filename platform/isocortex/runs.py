@@ -13,11 +13,10 @@ from . import registry
 from .benchmarks import Benchmark, load_benchmark
 from .caching import geometry_key, load_geometry, prune_cache, store_geometry
 from .candidates import Candidate, Preprocessing, PreprocessingFunction, as_candidate
-from .cards import card_facts, card_fingerprint
+from .cards import card_facts
 from .errors import InputError, UnknownNameError
 from .evaluation import evaluate
 from .extraction import EXTRACTION_VERSION, Progress, extract_geometries
-from .fingerprints import fingerprint
 from .geometry import Geometry
 from .scores import Score
 from .stimuli import StimulusSet
@@ -159,12 +158,15 @@ def candidate_facts(candidate: Candidate) -> CandidateFacts:
 def benchmark_facts(benchmark: Benchmark) -> BenchmarkFacts:
     """What the store keeps of a benchmark's version."""
     recording, card = benchmark.recording, benchmark.card
-    scorer = fingerprint({"card": card_fingerprint(card), "code": benchmark.source_hash})
     return BenchmarkFacts(
         name=benchmark.name,
         fingerprint=benchmark.fingerprint,
         dataset=DatasetFacts(card=card_facts(recording.card), content_hash=recording.content_hash),
-        scorer=ScorerFacts(card=card_facts(card), options=dict(card.options), fingerprint=scorer),
+        scorer=ScorerFacts(
+            card=card_facts(card),
+            options=dict(card.options),
+            fingerprint=benchmark.scorer_fingerprint,
+        ),
         region=benchmark.region,
         protocol=benchmark.protocol,
         normalisation=card.normalisation,

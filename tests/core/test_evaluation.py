@@ -21,9 +21,7 @@ STIMULI = 60
 def benchmark(measured: Recording, scorer: str, **facts: int) -> Benchmark:
     entry = registry.find_entry("scorer", scorer)
     card = registry.scorer_card(scorer)
-    return Benchmark(
-        measured, "IT", card, entry.load(), source_hash="", **{"resamples": 200} | facts
-    )
+    return Benchmark(measured, "IT", card, entry.load(), code_hash="", **{"resamples": 200} | facts)
 
 
 def signal(*, neuroids: int = 12, seed: int = 5) -> np.ndarray:

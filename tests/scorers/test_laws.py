@@ -47,7 +47,9 @@ def benchmark(scorer: str, order: np.ndarray) -> Benchmark:
     region = recorded_trials((signal - signal.mean(0)) / signal.std(0), noise=0.8)
     entry = registry.find_entry("scorer", scorer)
     measured = recording(region.isel(stimulus=order))
-    return Benchmark(measured, "IT", registry.scorer_card(scorer), entry.load(), "", resamples=20)
+    return Benchmark(
+        measured, "IT", registry.scorer_card(scorer), entry.load(), code_hash="", resamples=20
+    )
 
 
 def raw(scorer: str, x: xr.DataArray) -> float:
