@@ -52,10 +52,11 @@ $(READY): pyproject.toml
 		{ echo "isocortex needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	echo "Setting up $(VENV) (once; torch alone takes a minute or more) …"; \
 	"$$python" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,postgres]'
+	@$(BIN)/python -m pip install --upgrade pip --editable '.[dev,postgres]' \
+		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.bench: $(READY)
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@$(BIN)/python -m pip install --editable '.[bench]' \
+		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@touch $@
