@@ -71,18 +71,11 @@ def fetch(file: RemoteFile) -> Path:
     return target
 
 
-def is_at_hand(file: RemoteFile) -> bool:
-    """Whether `file` is in the home folder or in a mirror that is a folder."""
-    if (settings.home() / "files" / file.mirror_path).exists():
-        return True
-    source = _mirror_folder_path(file)
-    return source is not None and source.exists()
-
-
 def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
     """A copy of the file in `folder`, and where it came from."""
-    mirror, source, tried = settings.mirror(), _mirror_folder_path(file), []
-    if source is not None:
+    mirror, tried = settings.mirror(), []
+    if mirror and "://" not in mirror:
+        source = Path(mirror).expanduser() / file.mirror_path
         if source.exists():
             return Path(shutil.copyfile(source, folder / "file")), str(source)
         tried.append(f"the mirror {mirror} has no {file.mirror_path}")
@@ -97,14 +90,6 @@ def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
         f"ISOCORTEX_MIRROR to a folder or URL laid out as <host>/<path>, or put the file at "
         f"{settings.home() / 'files' / file.mirror_path}"
     )
-
-
-def _mirror_folder_path(file: RemoteFile) -> Path | None:
-    """Where the file lies in the mirror, if there is one and it is a folder."""
-    mirror = settings.mirror()
-    if mirror is None or "://" in mirror:
-        return None
-    return Path(mirror).expanduser() / file.mirror_path
 
 
 def _download(url: str, folder: Path) -> Path:
@@ -125,14 +110,19 @@ def _reason(error: Exception) -> str:
 
 def _verify(path: Path, file: RemoteFile, *, origin: str) -> None:
     expected = file.sha256 or _pinned(settings.home() / "files" / file.mirror_path)
-    if expected is None:
+    actual, size = file_sha256(path), path.stat().st_size
+    if actual.startswith(expected or "") and size == (file.bytes or size):
         return
-    actual = file_sha256(path)
-    if not actual.startswith(expected):
-        raise ChecksumError(
-            f"{origin} has SHA-256 {actual}, expected {expected}: it is damaged or another "
-            f"version. Delete it and fetch {file.url} again"
-        )
+    wanted = f"SHA-256 {expected}" + (f" and {file.bytes} bytes" if file.bytes else "")
+    remedy = (
+        "Delete it, and it is fetched again"
+        if origin == str(path)
+        else f"Nothing of it was kept; compare it with {file.url}"
+    )
+    raise ChecksumError(
+        f"{origin} has SHA-256 {actual} and {size} bytes, expected {wanted}: it is damaged or "
+        f"another version. {remedy}"
+    )
 
 
 def _pin(arrived: Path, target: Path, file: RemoteFile) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isocortex.errors import CardError, ChecksumError, FetchError
-from isocortex.fetching import RemoteFile, UnverifiedFileWarning, fetch, is_at_hand
+from isocortex.fetching import RemoteFile, UnverifiedFileWarning, fetch
 
 CONTENT = b"responses of a neuron"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -50,7 +50,6 @@ def files_of(home: Path) -> list[str]:
 
 
 def test_mirror_folder_is_tried_before_the_address(mirror, empty_home):
-    assert is_at_hand(FILE)
     path = fetch(FILE)
     assert path == empty_home / "files" / "127.0.0.1:9/lab/session.npy"
     assert path.read_bytes() == CONTENT
@@ -58,9 +57,7 @@ def test_mirror_folder_is_tried_before_the_address(mirror, empty_home):
 
 def test_mirror_may_be_a_base_url(served, empty_home, monkeypatch):
     monkeypatch.setenv("ISOCORTEX_MIRROR", f"{served}/")
-    assert not is_at_hand(FILE)
     assert fetch(FILE).read_bytes() == CONTENT
-    assert is_at_hand(FILE)
 
 
 def test_address_is_tried_after_a_mirror_that_lacks_the_file(served, mirror):
@@ -78,14 +75,24 @@ def test_fetched_file_needs_no_mirror_again(mirror):
 def test_wrong_checksum_is_refused_and_leaves_nothing_behind(mirror, empty_home):
     (mirror / FILE.mirror_path).write_bytes(b"something else")
     actual = hashlib.sha256(b"something else").hexdigest()
-    with pytest.raises(ChecksumError, match=f"SHA-256 {actual}, expected {SHA256}"):
+    with pytest.raises(
+        ChecksumError,
+        match=f"SHA-256 {actual} and 14 bytes, expected SHA-256 {SHA256}: .*Nothing of it was kept",
+    ):
         fetch(FILE)
+    assert files_of(empty_home) == []
+
+
+def test_a_file_of_another_size_is_refused(mirror, empty_home):
+    longer = RemoteFile(FILE.url, SHA256, len(CONTENT) + 1)
+    with pytest.raises(ChecksumError, match=f"and {len(CONTENT) + 1} bytes: it is damaged"):
+        fetch(longer)
     assert files_of(empty_home) == []
 
 
 def test_file_that_was_damaged_at_home_is_refused(mirror):
     fetch(FILE).write_bytes(b"damaged")
-    with pytest.raises(ChecksumError, match="Delete it and fetch"):
+    with pytest.raises(ChecksumError, match="Delete it, and it is fetched again"):
         fetch(FILE)
 
 
@@ -114,7 +121,7 @@ def test_unpublished_checksum_is_pinned_and_a_changed_copy_refused(mirror, empty
     assert fetch(UNPUBLISHED) == path  # and does not warn again
     path.unlink()
     (mirror / FILE.mirror_path).write_bytes(b"another version")
-    with pytest.raises(ChecksumError, match=f"expected {SHA256}"):
+    with pytest.raises(ChecksumError, match=f"expected SHA-256 {SHA256}"):
         fetch(UNPUBLISHED)
     assert files_of(empty_home) == ["session.npy.sha256"]
 
@@ -133,7 +140,6 @@ def test_file_that_was_put_at_home_by_hand_is_pinned_too(mirror, empty_home):
 def test_mirror_path_may_begin_at_the_users_home(mirror, monkeypatch):
     monkeypatch.setenv("HOME", str(mirror.parent))
     monkeypatch.setenv("ISOCORTEX_MIRROR", "~/mirror")
-    assert is_at_hand(FILE)
     assert fetch(FILE).read_bytes() == CONTENT
 
 

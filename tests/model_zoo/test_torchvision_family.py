@@ -61,7 +61,7 @@ def test_a_trained_network_has_the_published_weights(publish, load_candidate: Lo
 
 def test_weights_whose_name_tells_another_checksum_are_refused(publish, load_candidate: Load):
     publish(models.squeezenet1_1().state_dict(), digest="0badc0de")
-    with pytest.raises(ChecksumError, match="expected 0badc0de"):
+    with pytest.raises(ChecksumError, match="expected SHA-256 0badc0de"):
         load_candidate("torchvision/squeezenet1_1")
 
 

@@ -72,7 +72,7 @@ def test_a_file_without_the_prefix_is_an_input_error(publish: Publish):
 def test_the_leading_digits_of_a_checksum_are_enough_and_must_agree(publish: Publish):
     file = publish({"weight": torch.ones(1)}, digits=8)
     assert list(read_state(file)) == ["weight"]
-    with pytest.raises(ChecksumError, match="expected 00000000"):
+    with pytest.raises(ChecksumError, match="expected SHA-256 00000000"):
         read_state(RemoteFile(file.url, "00000000"))
 
 
