@@ -21,10 +21,16 @@ Family = Literal["similarity", "encoding"]
 """How a scorer works: it compares two geometries, or predicts responses to held-out stimuli."""
 
 Invariance = Literal[
-    "stimulus order", "unit order", "rotation", "isotropic scale", "translation", "unit translation"
+    "stimulus order",
+    "unit order",
+    "rotation",
+    "isotropic scale",
+    "invertible linear",
+    "translation",
+    "unit translation",
 ]
 """What a scorer claims not to see. "translation" adds one vector to the responses to all stimuli,
-"unit translation" one number to all units."""
+"unit translation" one number to all units for each stimulus."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,11 +25,16 @@ def shifted(x: xr.DataArray, dim: str) -> xr.DataArray:
     return x + xr.DataArray(numbers, dims=dim)
 
 
+def mixing() -> np.ndarray:
+    return np.random.default_rng(4).normal(size=(UNITS, UNITS))
+
+
 TRANSFORMATIONS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
     "stimulus order": lambda x: x.isel(stimulus=np.random.default_rng(2).permutation(STIMULI)),
     "unit order": lambda x: x.isel(unit=np.random.default_rng(2).permutation(UNITS)),
     "rotation": lambda x: x.copy(data=x.values @ ortho_group.rvs(UNITS, random_state=3)),
     "isotropic scale": lambda x: x * 7.0,
+    "invertible linear": lambda x: x.copy(data=x.values @ (np.eye(UNITS) + 0.3 * mixing())),
     "translation": lambda x: shifted(x, "unit"),
     "unit translation": lambda x: shifted(x, "stimulus"),
 }
