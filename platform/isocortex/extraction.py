@@ -18,7 +18,7 @@ import xarray as xr
 
 from . import settings
 from .candidates import Candidate
-from .errors import InputError
+from .errors import InputError, IsocortexError
 from .geometry import Geometry, gather_geometry
 from .stimuli import StimulusSet
 
@@ -88,14 +88,17 @@ def _extracted(
     with tempfile.TemporaryDirectory(prefix="isocortex-", ignore_cleanup_errors=True) as folder:
         rows = _RowStore(len(stimuli), Path(folder))
         module = candidate.module.to(device)
-        with _deterministic(), _evaluating(module), _tapped(candidate) as outputs:
+        with _deterministic(), _evaluating(module), _tapped(candidate, rows):
             for start, batch in _batches(candidate, stimuli, batch_size):
-                outputs.clear()
+                rows.begin(start, len(batch))
                 _run(candidate, batch.to(device))
-                for layer in candidate.layers:
-                    rows.put(layer, start, _flat_output(layer, outputs, batch, candidate))
                 if progress:
                     progress(start + len(batch), len(stimuli))
+        for layer in candidate.layers:
+            if layer not in rows.layers:
+                raise InputError(
+                    f"layer {layer} of {candidate.card.name} takes no part in a forward pass"
+                )
         yield rows.layers
 
 
@@ -107,17 +110,30 @@ class _RowStore:
         self.folder = folder
         self.free = settings.memory_bytes()
         self.layers: dict[str, Rows] = {}
+        self.batch = slice(0, 0)
 
-    def put(self, layer: str, start: int, rows: Rows) -> None:
-        if layer not in self.layers:
-            self.layers[layer] = self._room(rows.shape[1])
-        room = self.layers[layer]
-        if rows.shape[1] != room.shape[1]:
+    def begin(self, start: int, size: int) -> None:
+        """From now on, rows are those of `size` stimuli from the position `start`."""
+        self.batch = slice(start, start + size)
+
+    def put(self, layer: str, output: Any) -> None:
+        """Keep what a layer answers to the present batch; a second answer replaces the first."""
+        tensor, size = _tensor_of(output), self.batch.stop - self.batch.start
+        if tensor.ndim == 0 or tensor.shape[0] != size:
             raise InputError(
-                f"layer {layer} has {room.shape[1]} units for some stimuli and {rows.shape[1]} for "
+                f"layer {layer} answers with shape {tuple(tensor.shape)} to {size} stimuli: the "
+                "first dimension must be the stimuli"
+            )
+        flat = tensor.detach().reshape(size, -1).to("cpu", torch.float32).numpy()
+        if layer not in self.layers:
+            self.layers[layer] = self._room(flat.shape[1])
+        room = self.layers[layer]
+        if flat.shape[1] != room.shape[1]:
+            raise InputError(
+                f"layer {layer} has {room.shape[1]} units for some stimuli and {flat.shape[1]} for "
                 "others: stimuli must reach the network in one size; see Preprocessing"
             )
-        room[start : start + len(rows)] = rows
+        room[self.batch] = flat
 
     def _room(self, units: int) -> Rows:
         shape = (self.stimuli, units)
@@ -167,6 +183,8 @@ def _run(candidate: Candidate, batch: torch.Tensor) -> None:
     try:
         with torch.no_grad():
             candidate.module(batch)
+    except IsocortexError:  # from a hook
+        raise
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         raise InputError(
             f"{candidate.card.name} failed on stimuli of shape {tuple(batch.shape)} and dtype "
@@ -176,21 +194,16 @@ def _run(candidate: Candidate, batch: torch.Tensor) -> None:
 
 
 @contextmanager
-def _tapped(candidate: Candidate) -> Iterator[dict[str, Any]]:
-    """The latest output of each layer, filled by hooks. A layer called twice keeps the last one."""
-    outputs: dict[str, Any] = {}
+def _tapped(candidate: Candidate, rows: _RowStore) -> Iterator[None]:
+    """Hooks that put each layer's output into `rows` at once, before an in-place operation."""
     modules = dict(candidate.module.named_modules())
 
     def tap(layer: str) -> Callable[..., None]:
-        def keep(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            # A copy: a later in-place operation (such as ReLU) would change what was kept.
-            outputs[layer] = _tensor_of(output).detach().clone()
-
-        return keep
+        return lambda module, inputs, output: rows.put(layer, output)
 
     handles = [modules[layer].register_forward_hook(tap(layer)) for layer in candidate.layers]
     try:
-        yield outputs
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -209,21 +222,6 @@ def _tensor_of(output: Any) -> torch.Tensor:
         if isinstance(part, torch.Tensor):
             return part
     raise InputError(f"a layer's output is a {type(output).__name__} without any tensor in it")
-
-
-def _flat_output(
-    layer: str, outputs: Mapping[str, torch.Tensor], batch: torch.Tensor, candidate: Candidate
-) -> Rows:
-    if layer not in outputs:
-        raise InputError(f"layer {layer} of {candidate.card.name} takes no part in a forward pass")
-    output = outputs[layer]
-    if output.ndim == 0 or output.shape[0] != len(batch):
-        raise InputError(
-            f"layer {layer} of {candidate.card.name} answers with shape {tuple(output.shape)} to "
-            f"{len(batch)} stimuli: the first dimension must be the stimuli"
-        )
-    flat: Rows = output.reshape(len(batch), -1).to(torch.float32).cpu().numpy()
-    return flat
 
 
 @contextmanager
