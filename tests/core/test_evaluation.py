@@ -168,6 +168,17 @@ def test_the_interval_is_as_wide_as_the_scores_of_other_samples_or_wider():
     assert 1 - 2 * error < np.mean(spreads) / np.std(raws) < np.sqrt(3) * (1 + 2 * error)
 
 
+def test_subjects_are_resampled_as_well():
+    """One subject equals the model and one is unrelated: their mean of two draws is 0, ½ or 1, so it
+    scatters by √(1/8); the stimuli alone would let it scatter by a few hundredths."""
+    two = np.array([1 - np.corrcoef(responses(STIMULI, 50, seed=seed).values) for seed in (1, 2)])
+    measured = recording(recorded_rdms(two * (1 - np.eye(STIMULI))))
+    model = geometry_of(responses(STIMULI, 50, seed=1))
+    score = evaluate(benchmark(measured, "rsa", resamples=1000), {"first": model})
+    assert score.resampled == ("stimulus", "subject")
+    assert float(score.detail.resampled_raw.std()) == pytest.approx(np.sqrt(1 / 8), abs=0.04)
+
+
 def refusals() -> Mapping[str, tuple[type[Exception], str]]:
     return {
         "other stimuli": (MismatchError, "differ in their stimuli"),
