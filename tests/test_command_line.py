@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isocortex.cli import app, main
+from isocortex.cli.scoring import _expanded
 
 BENCHMARK = "simulated/V1/cka"
 
@@ -77,6 +78,34 @@ def test_a_dataset_stands_for_all_its_benchmarks(empty_home):
     scored = json.loads(isocortex("score", "pixels", "--benchmark", "simulated", "--json"))
     offered = [n for n in json.loads(isocortex("benchmarks", "--json")) if n.startswith("simul")]
     assert [each["benchmark"] for each in scored] == offered
+
+
+def test_all_stands_for_every_scorer_that_fits():
+    cards = json.loads(isocortex("scorers", "--json"))
+    everything = {card["name"] for card in cards}
+    on_rdms = {card["name"] for card in cards if "dissimilarities" in card["accepts"]}
+    for region, fitting in (("simulated/V1", everything), ("cichy2014/IT", on_rdms)):
+        assert set(_expanded([f"{region}/all"])) == {f"{region}/{name}" for name in fitting}
+
+
+def test_one_benchmark_that_fails_does_not_stop_the_others(empty_home, monkeypatch, capsys):
+    from isocortex import runs
+    from isocortex.errors import InputError
+
+    evaluate = runs.evaluate
+
+    def failing_on_cka(benchmark, layers, **facts):
+        if benchmark.card.name == "cka":
+            raise InputError("this one is bad")
+        return evaluate(benchmark, layers, **facts)
+
+    monkeypatch.setattr(runs, "evaluate", failing_on_cka)
+    arguments = ("score", "pixels", "-b", BENCHMARK, "-b", "simulated/V1/rsa")
+    status, text = failing(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+    assert status == 7
+    assert f"pixels on {BENCHMARK}: this one is bad" in text
+    (row,) = json.loads(isocortex("leaderboard", "--simulated", "--json"))
+    assert list(row["scores"]) == ["simulated/V1/rsa"]
 
 
 def test_other_layers_are_another_candidate(empty_home):

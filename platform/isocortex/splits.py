@@ -68,7 +68,13 @@ def _shuffle(
 
     kind = ShuffleSplit if strata is None else StratifiedShuffleSplit
     splitter = kind(count, train_size=train, random_state=seed)
-    drawn = splitter.split(np.zeros(stimuli), strata)
+    try:
+        drawn = list(splitter.split(np.zeros(stimuli), strata))
+    except ValueError as error:  # a stratum of one, or more strata than stimuli in a draw
+        raise InputError(
+            f"{stimuli} stimuli can't be drawn with all their categories on both sides: {error}. "
+            "Use a scorer with other splits, such as ridge"
+        ) from None
     return [Split(np.sort(first), np.sort(second)) for first, second in drawn]
 
 

@@ -105,3 +105,9 @@ def test_a_stratified_draw_keeps_the_shares_of_the_strata():
 def test_too_few_stimuli_are_refused():
     with pytest.raises(InputError, match="7 stimuli are too few to hold some out; at least 8"):
         make_splits(7, {"kind": "halves", "scored": 100, "seed": 0})
+
+
+def test_strata_that_cannot_be_balanced_are_refused():
+    protocol = {"kind": "shuffle", "count": 3, "train": 0.9, "seed": 1}
+    with pytest.raises(InputError, match="can't be drawn with all their categories on both sides"):
+        make_splits(30, protocol, strata=[str(each) for each in range(30)])

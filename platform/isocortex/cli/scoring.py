@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Wanted = Annotated[
     list[str],
-    typer.Option("--benchmark", "-b", help="A benchmark, or a dataset for all it offers."),
+    typer.Option("--benchmark", "-b", help="A benchmark, a dataset, or dataset/region/all."),
 ]
 Forced = Annotated[bool, typer.Option("--force", help="Score again what is stored.")]
 Layers = Annotated[
@@ -56,7 +56,7 @@ def score(
         print_json([score_facts(each) for each in scores])
     elif scores:
         _print_scores(scores)
-    if len(models) > 1:
+    if len(models) * len(wanted) > 1:
         for name, error in errors.items():
             print_error(f"{name}: {error}")
     for error in errors.values():
@@ -161,16 +161,22 @@ def demo(device: Device = "cpu") -> None:
 
 
 def _expanded(names: Iterable[str]) -> tuple[str, ...]:
-    """Benchmark names; a dataset stands for all that it offers."""
+    """Benchmark names; a dataset stands for all it offers, `…/all` for every scorer that fits."""
     known = {entry.name for entry in registry.entries("dataset")}
     offered = offered_benchmarks()
     wanted: list[str] = []
     for name in names:
+        stem, _, scorer = name.rpartition("/")
         if name in known:
             wanted += [each for each in offered if split_name(each)[0] == name]
+        elif scorer == "all" and stem.partition("/")[0] in known:
+            recorded = registry.dataset_card(stem.partition("/")[0]).recorded
+            cards = (registry.scorer_card(entry.name) for entry in registry.entries("scorer"))
+            wanted += [f"{stem}/{card.name}" for card in cards if recorded in card.accepts]
         else:
-            split_name(name)
             wanted.append(name)
+    for name in wanted:
+        split_name(name)
     return tuple(dict.fromkeys(wanted))
 
 
@@ -207,7 +213,7 @@ def _score_all(
     layers: tuple[str, ...] | None = None,
     force: bool = False,
 ) -> tuple[list[Score], dict[str, IsocortexError]]:
-    """All scores that could be had, and the error of each model that could not be scored."""
+    """All scores that could be had, and the error of each model or pair that has none."""
     from ..runs import load_candidate
     from ..runs import score as score_one
 
@@ -219,14 +225,18 @@ def _score_all(
             progress.update(total, description=name)
             try:
                 candidate = load_candidate(name, layers=layers)
-                for benchmark in benchmarks:
-                    progress.update(total, description=f"{name} on {benchmark.name}")
+            except IsocortexError as error:
+                errors[name] = error
+                continue
+            for benchmark in benchmarks:
+                progress.update(total, description=f"{name} on {benchmark.name}")
+                try:
                     scores.append(
                         score_one(candidate, benchmark, store=store, engine=engine, force=force)
                     )
-                    progress.advance(total)
-            except IsocortexError as error:
-                errors[name] = error
+                except IsocortexError as error:
+                    errors[f"{name} on {benchmark.name}"] = error
+                progress.advance(total)
     return scores, errors
 
 
