@@ -48,9 +48,21 @@ def print_facts(facts: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for key, value in facts.items():
         if value not in (None, "", [], {}):
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            table.add_row(key.replace("_", " "), Text(text))
+            table.add_row(key.replace("_", " "), Text(_shown(value)))
     screen().print(table)
+
+
+def _shown(value: Any, *, most: int = 8) -> str:
+    """A fact as text; a mapping one item a line, a file by its address, a long one cut short."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    lines = [
+        f"{key}: {item['url'] if isinstance(item, dict) and 'url' in item else _shown(item)}"
+        for key, item in list(value.items())[:most]
+    ]
+    return "\n".join([*lines, f"… and {len(value) - most} more"] if len(value) > most else lines)
 
 
 def print_note(text: str) -> None:

@@ -9,7 +9,7 @@ from ..benchmarks import offered_benchmarks, require_compatible, split_name
 from ..cards import Card, Kind, card_facts
 from ..errors import UnknownNameError
 from ._app import app
-from ._output import print_facts, print_json, print_note, print_table
+from ._output import print_facts, print_json, print_table
 
 Name = Annotated[str | None, typer.Argument(help="Show this one instead of listing all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 @app.command()
 def models(name: Name = None, as_json: AsJson = False) -> None:
-    """List the candidates, or show one with its components, weights and source."""
+    """List the candidates, or show one."""
     if name is not None:
         _show_model(name, as_json)
         return
@@ -48,7 +48,7 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def datasets(name: Name = None, as_json: AsJson = False) -> None:
-    """List the datasets, or show one with its regions, licence and citation."""
+    """List the datasets, or show one."""
     if name is not None:
         _show(registry.dataset_card(name), as_json)
         return
@@ -75,7 +75,7 @@ def datasets(name: Name = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def scorers(name: Name = None, as_json: AsJson = False) -> None:
-    """List the scorers, or show one with what it claims and its source."""
+    """List the scorers, or show one."""
     if name is not None:
         _show(registry.scorer_card(name), as_json)
         return
@@ -95,7 +95,10 @@ def scorers(name: Name = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def benchmarks(name: Name = None, as_json: AsJson = False) -> None:
-    """List the benchmarks on offer, or show one. Any dataset/region/scorer that fits works too."""
+    """List the benchmarks, or show one.
+
+    Any dataset/region/scorer that fits works, whether it is on the list or not.
+    """
     if name is not None:
         _show_benchmark(name, as_json)
         return
@@ -115,7 +118,7 @@ def benchmarks(name: Name = None, as_json: AsJson = False) -> None:
 def cite(
     names: Annotated[list[str], typer.Argument(help="Models, datasets, benchmarks …")],
 ) -> None:
-    """Print the BibTeX of models, datasets, scorers and benchmarks."""
+    """Print the BibTeX of what is named."""
     entries: dict[str, None] = {}
     for name in names:
         for card in _cited(name):
@@ -157,7 +160,6 @@ def _show_model(name: str, as_json: bool) -> None:
         return
     entry = families[family]
     if member:
-        print_note(f"reading {name}: the members of a family are known to its own library")
         _show(entry.load()(member).card, as_json)
         return
     members = entry.load_sibling(registry.family_card(entry).members)()

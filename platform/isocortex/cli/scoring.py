@@ -39,7 +39,10 @@ def score(
     force: Forced = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score models on benchmarks and store the results; what is stored already is not repeated."""
+    """Score models and store the results.
+
+    What is stored already is shown and not computed again, unless it is forced.
+    """
     from ..runs import Engine
 
     wanted = _load_benchmarks(_expanded(benchmark))
@@ -72,7 +75,7 @@ def leaderboard(
     simulated: Annotated[bool, typer.Option(help="Show the simulated data sets instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the stored scores: models by rank interval, benchmarks side by side."""
+    """Show the stored scores, ranked."""
     terms = {
         "architecture": architecture,
         "objective": objective,
@@ -95,7 +98,10 @@ def compare(
     benchmark: Wanted,
     as_json: AsJson = False,
 ) -> None:
-    """Show the paired difference of two scored models, over the same resamples of both."""
+    """Show how two scored models differ, with an interval.
+
+    Both were scored on the same resamples, so the difference is paired.
+    """
     rows = []
     with open_store() as store:
         for name in _expanded(benchmark):
@@ -132,7 +138,7 @@ def compare(
 
 @app.command()
 def demo(device: Device = "cpu") -> None:
-    """Score the registry's networks on the recordings at hand and show the leaderboard.
+    """Score all networks on the recordings at hand.
 
     Without a mirror and without internet the built-in simulated data set is used instead.
     """

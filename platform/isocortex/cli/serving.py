@@ -18,7 +18,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
-    """Serve the leaderboard and the REST API of the stored scores."""
+    """Serve the leaderboard and the REST API."""
     import importlib
 
     import uvicorn
