@@ -21,9 +21,11 @@ from .errors import IncompatibleError, InputError
 from .geometry import Array, Geometry, Side, require_same_stimuli
 from .scores import Score, normalise
 from .statistics import (
+    Counts,
     bootstrap_counts,
     bootstrap_positions,
     columnwise_correlation,
+    dual_variance,
     half_sample_positions,
     interval,
     spearman_brown,
@@ -77,7 +79,7 @@ def _similarity_score(benchmark: Benchmark, layers: Layers, candidate: str) -> S
         benchmark,
         candidate,
         chosen=chosen,
-        resampled=_resampled_similarity(benchmark, [layers[name] for name in chosen]),
+        resampled=_resampled_similarity(benchmark, [layers[name] for name in chosen], by_subject),
         by={
             "layer_score": ("layer", test.mean(axis=(0, 2))),
             "fold_score": ("fold", by_subject.mean(axis=1)),
@@ -101,32 +103,45 @@ def _fold_similarities(benchmark: Benchmark, side: Side) -> Array:
     return np.array([train, test])
 
 
-def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side]) -> Array:
+def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side], by_subject: Array) -> Array:
     """The raw score under a bootstrap over stimuli and, if several, subjects: (resample,).
 
-    `chosen` is the layer of each fold. A scorer that takes no counts is given random halves of the
-    test stimuli instead of a bootstrap.
+    `chosen` is the layer of each fold, `by_subject` (fold, subject) what they scored. Drawing both
+    factors at once counts their interaction three times: the spread is scaled to the corrected one.
     """
     resamples, seed = benchmark.resamples, benchmark.seed
-    subjects = len(benchmark.brain.subjects)
-    counts = bootstrap_counts(len(benchmark.order), resamples, seed=seed)
+    stimuli, subjects = len(benchmark.order), by_subject.shape[1]
+    counts = bootstrap_counts(stimuli, resamples, seed=seed)
+    folds = _in_parallel(
+        lambda fold: _fold_resamples(benchmark, chosen[fold], fold, counts), range(len(chosen))
+    )
+    similarity = np.mean(folds, axis=0)
+    if subjects == 1:
+        return np.asarray(similarity[:, 0])
     shares = bootstrap_counts(subjects, resamples, seed=seed + 1) / subjects
+    both = (similarity * shares).sum(axis=1)
+    variance = dual_variance(
+        float(both.var()),
+        (float(similarity.mean(axis=1).var()), stimuli),
+        (float((shares @ by_subject.mean(axis=0)).var()), subjects),
+    )
+    return np.asarray(both.mean() + (both - both.mean()) * np.sqrt(variance / both.var()))
 
-    def fold_score(fold: int) -> Array:
-        test = benchmark.splits[fold].test
-        model, brain = chosen[fold].select(test), benchmark.test_brains[fold]
-        if benchmark.weighs_stimuli:
-            resampled = benchmark.similarity(model, brain, counts=counts[:, test])
-            similarity = resampled.transpose("resample", "subject").values
-        else:
-            halves = half_sample_positions(len(test), resamples, seed=seed + fold)
-            similarity = np.array(
-                [benchmark.similarity(model.select(h), brain.select(h)).values for h in halves]
-            )
-        score: Array = (similarity * shares).sum(axis=1)
-        return score
 
-    return np.asarray(np.mean(_in_parallel(fold_score, range(len(chosen))), axis=0))
+def _fold_resamples(benchmark: Benchmark, layer: Side, fold: int, counts: Counts) -> Array:
+    """The similarity on a fold's test stimuli in each resample: (resample, subject).
+
+    A scorer that takes no counts is given random halves of the stimuli instead of a bootstrap.
+    """
+    test = benchmark.splits[fold].test
+    model, brain = layer.select(test), benchmark.test_brains[fold]
+    if benchmark.weighs_stimuli:
+        resampled = benchmark.similarity(model, brain, counts=counts[:, test])
+        return np.asarray(resampled.transpose("resample", "subject").values)
+    halves = half_sample_positions(len(test), len(counts), seed=benchmark.seed + fold)
+    return np.array(
+        [benchmark.similarity(model.select(half), brain.select(half)).values for half in halves]
+    )
 
 
 def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:

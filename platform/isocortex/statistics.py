@@ -45,6 +45,24 @@ def half_sample_positions(
         yield np.sort(generator.permutation(size)[: size // 2])
 
 
+def dual_variance(both: float, first: tuple[float, int], second: tuple[float, int]) -> float:
+    """The variance of a mean over two factors that were sampled, such as stimuli and subjects.
+
+    `both` is the bootstrap variance with both factors drawn at once; `first` and `second` are each
+    the bootstrap variance with one factor drawn, and its size. Drawing both counts the interaction
+    of the factors three times (Schütt et al. 2023, eLife 12:e82566, eq. 19, with its bounds: not
+    less than either factor alone, not more than `both`).
+
+    >>> dual_variance(6.0, (1.0, 2), (2.0, 2))  # 2·1 + 2·2 − 4·(6 − 1 − 2) < 2·2
+    4.0
+    """
+    (one, m), (other, n) = first, second
+    one, other = one * m / (m - 1), other * n / (n - 1)
+    uncorrected = both - first[0] - second[0]
+    variance = one + other - uncorrected * m * n / ((m - 1) * (n - 1))
+    return min(max(variance, one, other), both)
+
+
 def interval(resampled: Array, *, confidence: float) -> tuple[float, float]:
     """The percentile interval of resampled values that holds the share `confidence` of them."""
     tail = (1 - confidence) / 2

@@ -169,7 +169,7 @@ def test_the_interval_is_as_wide_as_the_scores_of_other_samples_or_wider():
 
 
 def test_subjects_are_resampled_as_well():
-    """One subject equals the model and one is unrelated: their mean of two draws is 0, ½ or 1, so it
+    """One subject equals the model and one is unrelated: the mean of two draws is 0, ½ or 1 and
     scatters by √(1/8); the stimuli alone would let it scatter by a few hundredths."""
     two = np.array([1 - np.corrcoef(responses(STIMULI, 50, seed=seed).values) for seed in (1, 2)])
     measured = recording(recorded_rdms(two * (1 - np.eye(STIMULI))))

@@ -8,6 +8,7 @@ from isocortex.statistics import (
     Ranking,
     bootstrap_counts,
     columnwise_correlation,
+    dual_variance,
     half_sample_positions,
     interval,
     spearman_brown,
@@ -73,3 +74,33 @@ def test_an_interval_leaves_out_the_tails():
 def test_spearman_brown_doubles_the_trials():
     """Reliability 1/2 of one half: (2 · 1/2) / (1 + 1/2) = 2/3 of both."""
     assert spearman_brown(np.array(0.5)) == pytest.approx(2 / 3)
+
+
+def test_the_dual_variance_takes_the_interaction_out_once_more():
+    """10/9 · 4 + 5/4 · 3 − 10/9 · 5/4 · (8 − 4 − 3), within 10/9 · 4 and 8."""
+    expected = 10 / 9 * 4 + 5 / 4 * 3 - 10 / 9 * 5 / 4 * (8 - 4 - 3)
+    assert dual_variance(8.0, (4.0, 10), (3.0, 5)) == pytest.approx(expected)
+    assert dual_variance(5.0, (4.0, 10), (3.0, 5)) == 5.0
+
+
+def test_the_dual_variance_is_that_of_other_samples():
+    """A table of 12 rows + 9 columns + cells, all normal: the mean's variance is known exactly."""
+    rows, columns, cells = 1.0, 1.0, 4.0
+    truth = rows / 12 + columns / 9 + cells / (12 * 9)
+    found, uncorrected = [], []
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        table = (
+            rows**0.5 * draw.normal(size=(12, 1))
+            + columns**0.5 * draw.normal(size=(1, 9))
+            + cells**0.5 * draw.normal(size=(12, 9))
+        )
+        first = bootstrap_counts(12, 400, seed=1) / 12
+        second = bootstrap_counts(9, 400, seed=2) / 9
+        both = np.einsum("ri,ij,rj->r", first, table, second).var()
+        one, other = (first @ table.mean(1)).var(), (second @ table.mean(0)).var()
+        found.append(dual_variance(both, (one, 12), (other, 9)))
+        uncorrected.append(both)
+    error = np.std(found) / np.sqrt(len(found))
+    assert np.mean(found) == pytest.approx(truth, abs=3 * error)
+    assert np.mean(uncorrected) > truth + 3 * error
