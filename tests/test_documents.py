@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import isocortex
 from isocortex import registry
 from tests.test_architecture import core_modules
 
@@ -36,17 +37,18 @@ def contributed(tmp_path, monkeypatch):
 
 
 def test_the_entries_of_the_contributors_guide_score_each_other(contributed, empty_home):
-    import isocortex
-
     assert len(blocks("CONTRIBUTING.md")) == 3
-    found = isocortex.score("two_layers#1", "example2026/V4/procrustes")
+    found = isocortex.score("two_layers#1", "example2026/V4/participation-ratio")
     assert found.counts == {"stimuli": 20, "subjects": 1, "neuroids": 12}
     assert 0 < found.low < found.raw < found.high < 1
 
 
-def test_the_readme_runs(empty_home):
+def test_the_readme_runs(empty_home, capsys):
     for block in blocks("README.md"):
         exec(compile(block, "README.md", "exec"), {})
+    assert "of the ceiling; raw" in capsys.readouterr().out
+    with isocortex.open_store() as store:
+        assert store.model("mine").scores[0].benchmark == "simulated/IT/ridge"
 
 
 def modules() -> list[str]:
