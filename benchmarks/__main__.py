@@ -25,11 +25,12 @@ def main() -> None:
     with threadpool_limits(1):
         found = [row for name, case in chosen.items() for row in _run(name, case)]
     table = Table(title=f"one thread, {platform.machine()}, Python {platform.python_version()}")
-    for column in ("case", "ours, s", "other", "other, s", "ratio", "largest difference"):
+    for column in ("case", "unit", "ours", "other", "theirs", "ratio", "largest difference"):
         table.add_column(column)
     for name, row in found:
         table.add_row(
             name,
+            row.unit,
             f"{row.ours:.3f}",
             row.other,
             f"{row.theirs:.3f}",

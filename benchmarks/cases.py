@@ -1,5 +1,9 @@
 """The comparisons. Each returns measurements of equal work, checked for equal results."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -136,14 +140,36 @@ def extraction() -> list[Measurement]:
     return [Measurement(ours, theirs, "bare forward pass", 0.0)]
 
 
+def extraction_memory() -> list[Measurement]:
+    """Peak memory of ResNet-18 on 200 images, 8 blocks: geometries under a cap, against units."""
+    code = """
+import resource, sys, numpy as np, torch, torchvision
+from isocortex import as_candidate, Preprocessing, StimulusSet, extraction
+torch.set_num_threads(1)
+network = torchvision.models.resnet18(weights=None)
+layers = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
+candidate = as_candidate(network, Preprocessing(224, 224), name="resnet18", layers=layers)
+pixels = np.random.default_rng(0).integers(0, 256, (200, 224, 224, 3), dtype=np.uint8)
+stimuli = StimulusSet("noise", tuple(map(str, range(200))), list(pixels))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+kept = getattr(extraction, sys.argv[1])(candidate, stimuli, batch_size=8)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+    def peak(function: str) -> float:
+        environment = {**os.environ, "ISOCORTEX_MEMORY_BYTES": "5e7"}
+        command = [sys.executable, "-c", code, function]
+        found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return float(found.stdout)
+
+    ours, theirs = peak("extract_geometries"), peak("extract_responses")
+    return [Measurement(ours, theirs, "keeping all units", 0.0, "MB")]
+
+
 def listing() -> list[Measurement]:
     """Listing all cards, against importing what they describe."""
-    import subprocess
-    import sys
 
     def process(code: str) -> float:
-        import time
-
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True)
         return time.perf_counter() - start
@@ -152,7 +178,7 @@ def listing() -> list[Measurement]:
     cards = f"import isocortex.registry as r; [r.entries(kind) for kind in {kinds}]"
     loaded = f"{cards}; [e.load() for kind in {kinds} for e in r.entries(kind)]"
     assert all(entries(kind) for kind in kinds)
-    return [Measurement(process(cards), process(loaded), "loading every entry (wall)", 0.0)]
+    return [Measurement(process(cards), process(loaded), "loading every entry", 0.0, "wall s")]
 
 
 CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
@@ -160,5 +186,6 @@ CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
     "rsa-bootstrap": rsa_bootstrap,
     "ridge-nested": ridge_nested,
     "extraction": extraction,
+    "extraction-memory": extraction_memory,
     "listing": listing,
 }

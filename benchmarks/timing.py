@@ -10,12 +10,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Measurement:
-    """CPU-seconds of both ways and the largest difference between what they found."""
+    """What both ways cost, in `unit`, and the largest difference between what they found."""
 
     ours: float
     theirs: float
     other: str
     difference: float
+    unit: str = "CPU s"
 
 
 def timed(work: Callable[[], Result], *, repeats: int = 3) -> tuple[float, Result]:

@@ -30,6 +30,7 @@ CORE = (
     "evaluation",
     "networks",
     "candidates",
+    "rows",
     "extraction",
     "caching",
     "store",

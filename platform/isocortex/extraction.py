@@ -5,27 +5,25 @@ Then they are folded into the layer's geometry, n × n, and dropped.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import xarray as xr
 
-from . import settings
 from .candidates import Candidate
 from .errors import InputError, IsocortexError
 from .geometry import Geometry, gather_geometry
+from .rows import KeptRows, RowStore
 from .stimuli import StimulusSet
 
 EXTRACTION_VERSION: Final = 1
 """Counted up whenever a change of this file would change a response: it empties the cache."""
 
-Rows = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 """Called with the number of stimuli done and of all stimuli."""
 
@@ -67,7 +65,7 @@ def extract_responses(
         coords = {"stimulus": list(stimuli.ids)}
         return {
             layer: xr.DataArray(
-                np.array(rows[layer]),
+                rows[layer][:, :],
                 dims=("stimulus", "unit"),
                 coords=coords,
                 attrs={"units": "arbitrary", "candidate": candidate.card.name, "layer": layer},
@@ -83,10 +81,10 @@ def _extracted(
     batch_size: int,
     device: str,
     progress: Progress | None,
-) -> Iterator[dict[str, Rows]]:
+) -> Iterator[dict[str, KeptRows]]:
     """The rows of every layer; those that do not fit into memory lie in a file that goes away."""
     with tempfile.TemporaryDirectory(prefix="isocortex-", ignore_cleanup_errors=True) as folder:
-        rows = _RowStore(len(stimuli), Path(folder))
+        rows = RowStore(len(stimuli), Path(folder))
         module = candidate.module.to(device)
         with _deterministic(), _evaluating(module), _tapped(candidate, rows):
             for start, batch in _batches(candidate, stimuli, batch_size):
@@ -100,49 +98,6 @@ def _extracted(
                     f"layer {layer} of {candidate.card.name} takes no part in a forward pass"
                 )
         yield rows.layers
-
-
-class _RowStore:
-    """Room for each layer's rows (stimulus, unit): in memory while the cap allows, else on disk."""
-
-    def __init__(self, stimuli: int, folder: Path) -> None:
-        self.stimuli = stimuli
-        self.folder = folder
-        self.free = settings.memory_bytes()
-        self.layers: dict[str, Rows] = {}
-        self.batch = slice(0, 0)
-
-    def begin(self, start: int, size: int) -> None:
-        """From now on, rows are those of `size` stimuli from the position `start`."""
-        self.batch = slice(start, start + size)
-
-    def put(self, layer: str, output: Any) -> None:
-        """Keep what a layer answers to the present batch; a second answer replaces the first."""
-        tensor, size = _tensor_of(output), self.batch.stop - self.batch.start
-        if tensor.ndim == 0 or tensor.shape[0] != size:
-            raise InputError(
-                f"layer {layer} answers with shape {tuple(tensor.shape)} to {size} stimuli: the "
-                "first dimension must be the stimuli"
-            )
-        flat = tensor.detach().reshape(size, -1).to("cpu", torch.float32).numpy()
-        if layer not in self.layers:
-            self.layers[layer] = self._room(flat.shape[1])
-        room = self.layers[layer]
-        if flat.shape[1] != room.shape[1]:
-            raise InputError(
-                f"layer {layer} has {room.shape[1]} units for some stimuli and {flat.shape[1]} for "
-                "others: stimuli must reach the network in one size; see Preprocessing"
-            )
-        room[self.batch] = flat
-
-    def _room(self, units: int) -> Rows:
-        shape = (self.stimuli, units)
-        size = 4 * self.stimuli * units
-        if size <= self.free:
-            self.free -= size
-            return np.empty(shape, np.float32)
-        path = self.folder / f"{len(self.layers)}.float32"
-        return np.memmap(path, np.float32, "w+", shape=shape)
 
 
 def _batches(
@@ -194,7 +149,7 @@ def _run(candidate: Candidate, batch: torch.Tensor) -> None:
 
 
 @contextmanager
-def _tapped(candidate: Candidate, rows: _RowStore) -> Iterator[None]:
+def _tapped(candidate: Candidate, rows: RowStore) -> Iterator[None]:
     """Hooks that put each layer's output into `rows` at once, before an in-place operation."""
     modules = dict(candidate.module.named_modules())
 
@@ -207,21 +162,6 @@ def _tapped(candidate: Candidate, rows: _RowStore) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _tensor_of(output: Any) -> torch.Tensor:
-    """The layer's output, or the first tensor among several."""
-    if isinstance(output, torch.Tensor):
-        return output
-    parts: Sequence[Any] = ()
-    if isinstance(output, Mapping):
-        parts = tuple(output.values())
-    elif isinstance(output, (tuple, list)):
-        parts = output
-    for part in parts:
-        if isinstance(part, torch.Tensor):
-            return part
-    raise InputError(f"a layer's output is a {type(output).__name__} without any tensor in it")
 
 
 @contextmanager

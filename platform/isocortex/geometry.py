@@ -7,7 +7,7 @@ row means and the number of units besides. So a layer of 800,000 units on 1,000 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from .errors import InputError, MismatchError
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
-_BLOCK_BYTES: Final = 64 * 10**6
+_BLOCK_BYTES: Final = 32 * 10**6
 """How much of the responses is held in float64 at once while a Gram matrix is summed."""
 
 
@@ -100,8 +100,18 @@ def geometry_of(responses: xr.DataArray) -> Geometry:
     return gather_geometry(ids, responses.values, name="responses")
 
 
-def gather_geometry(ids: Sequence[str], rows: npt.NDArray[np.floating], *, name: str) -> Geometry:
-    """The geometry of `rows` (n, p), which may lie on disk: it is read in blocks of units.
+class Rows(Protocol):
+    """Responses (stimulus, unit) that can be read in blocks, from memory or from disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of stimuli and of units."""
+
+    def __getitem__(self, block: tuple[slice, slice], /) -> npt.NDArray[np.floating]: ...
+
+
+def gather_geometry(ids: Sequence[str], rows: Rows, *, name: str) -> Geometry:
+    """The geometry of `rows` (n, p), which may lie on disk: they are read in blocks of units.
 
     Cost: n²p multiplications in float64. Raises InputError, with `name`, if a value is not finite.
     """

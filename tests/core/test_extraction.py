@@ -9,6 +9,7 @@ from isocortex.candidates import Candidate, Preprocessing, as_candidate
 from isocortex.errors import InputError, UnknownNameError
 from isocortex.extraction import extract_geometries, extract_responses
 from isocortex.geometry import geometry_of
+from isocortex.rows import SpilledRows
 from isocortex.stimuli import StimulusSet
 
 
@@ -88,7 +89,7 @@ def test_spilled_rows_lie_on_disk(monkeypatch):
         lambda ids, rows, name: kinds.update({name: type(rows)}) or gather(ids, rows, name=name),
     )
     extract_geometries(candidate(layers=["0", "5"]), images())
-    assert kinds == {"layer 0 of tiny": np.memmap, "layer 5 of tiny": np.ndarray}
+    assert kinds == {"layer 0 of tiny": SpilledRows, "layer 5 of tiny": np.ndarray}
 
 
 def test_the_module_is_left_in_the_mode_it_came_in():
