@@ -1,12 +1,20 @@
-"""Centred kernel alignment: do model and brain hold the same geometry of responses?"""
+"""Centred kernel alignment: do model and brain hold the same geometry of responses?
+
+Under other names: the "debiased" CKA of Murphy et al. (2024, arXiv:2405.01012) and of the code of
+Kornblith et al. (Székely & Rizzo's U-centring) is `cka`, Escoufier's RV coefficient `cka-biased`.
+"""
+
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
-from isocortex.errors import IncompatibleError, InputError
-from isocortex.geometry import Array, Brain, Geometry, Side, require_same_stimuli
+from isocortex.errors import InputError, UnknownNameError
+from isocortex.geometry import Array, Brain, Side
 from isocortex.registry import scorer
-from isocortex.statistics import Counts
+from isocortex.statistics import Counts, upper_triangle
+
+from ._gram import centred_kernel, require_comparable
 
 
 @scorer(
@@ -23,6 +31,22 @@ from isocortex.statistics import Counts
             "options": {"unbiased": False},
             "range": (0.0, 1.0),
             "source": "Kornblith et al. 2019, arXiv:1905.00414, eq. 4; HSIC: Gretton et al. 2005",
+        },
+        "cka-rbf": {
+            "summary": "CKA of Gaussian kernels half the median distance wide, unbiased estimate",
+            "options": {"unbiased": True, "kernel": "rbf"},
+            "range": (-1.0, 1.0),
+            "source": "Kornblith et al. 2019, arXiv:1905.00414, section 3; unbiased HSIC: Song et "
+            "al. 2012, J Mach Learn Res 13:1393, eq. 5",
+            "answers": "Do model and brain agree on which stimuli are near each other?",
+        },
+        "cka-rbf-biased": {
+            "summary": "CKA of Gaussian kernels half the median distance wide, biased estimate",
+            "options": {"unbiased": False, "kernel": "rbf"},
+            "range": (0.0, 1.0),
+            "source": "Kornblith et al. 2019, arXiv:1905.00414, section 3; HSIC: Gretton et al. "
+            "2005",
+            "answers": "Do model and brain agree on which stimuli are near each other?",
         },
     },
     family="similarity",
@@ -48,24 +72,33 @@ from isocortex.statistics import Counts
 }""",
 )
 def cka(
-    model: Side, brain: Brain, *, counts: Counts | None = None, unbiased: bool = True
+    model: Side,
+    brain: Brain,
+    *,
+    counts: Counts | None = None,
+    unbiased: bool = True,
+    kernel: str = "linear",
 ) -> xr.DataArray:
-    """Linear CKA of model and brain, at most 1: (subject,); about 0 for unrelated geometries.
+    """CKA of model and brain, at most 1: (subject,); unbiased, about 0 for unrelated geometries.
 
     With `counts` (resample, stimulus) the stimuli weigh as often as they are drawn and the result
     is (resample, subject). The unbiased estimate never multiplies a stimulus with itself, nor with
-    its copies in a resample. Raises InputError where all responses are alike.
+    its copies in a resample. The `kernel` "rbf" is exp(−d²/2σ²) with σ half the median distance of
+    the stimuli, the same in all resamples. Raises InputError where all responses are alike or
+    stimuli are fewer than 4.
     """
-    require_same_stimuli(model, brain)
+    require_comparable(model, brain)
+    if kernel not in _KERNELS:
+        raise UnknownNameError.among("kernel", kernel, _KERNELS)
     weights = np.ones((1, len(model.ids))) if counts is None else counts
     dependence = _unbiased_dependence if unbiased else _biased_dependence
-    model_kernel = _kernel(model, "the model", unbiased=unbiased)
+    model_kernel = _kernel(model, "the model", kernel, unbiased=unbiased)
     similarity = np.empty((len(weights), len(brain.subjects)))
     own_model = dependence(model_kernel, model_kernel, weights)
     for column, (name, side) in enumerate(zip(brain.subjects, brain.sides, strict=True)):
-        kernel = _kernel(side, f"subject {name}", unbiased=unbiased)
-        own_brain = dependence(kernel, kernel, weights)
-        shared = dependence(model_kernel, kernel, weights)
+        brain_kernel = _kernel(side, f"subject {name}", kernel, unbiased=unbiased)
+        own_brain = dependence(brain_kernel, brain_kernel, weights)
+        shared = dependence(model_kernel, brain_kernel, weights)
         similarity[:, column] = _ratio(shared, own_model, own_brain)
     coords = {"subject": list(brain.subjects)}
     if counts is None:
@@ -73,15 +106,34 @@ def cka(
     return xr.DataArray(similarity, dims=("resample", "subject"), coords=coords)
 
 
-def _kernel(side: Side, whose: str, *, unbiased: bool) -> Array:
-    if not isinstance(side, Geometry):
-        raise IncompatibleError(f"CKA needs responses; of {whose} only dissimilarities are known")
-    kernel = side.centred_gram()
-    if np.trace(kernel) <= 1e-12 * np.trace(side.gram):
-        raise InputError(f"{whose} answers alike to all stimuli: there is nothing to compare")
+_KERNELS: Final = ("linear", "rbf")
+
+_BANDWIDTH: Final = 0.5
+"""σ as a share of the median distance; Kornblith et al. try .2, .4 and .8, their example has .5."""
+
+
+def _kernel(side: Side, whose: str, kind: str, *, unbiased: bool) -> Array:
+    kernel = centred_kernel(side, whose)
+    if kind == "rbf":
+        kernel = _gaussian(kernel, whose)
     if unbiased:
         np.fill_diagonal(kernel, 0)
     return kernel
+
+
+def _gaussian(kernel: Array, whose: str) -> Array:
+    sizes = np.diagonal(kernel)
+    squares = (sizes + sizes[:, None] - 2 * kernel).clip(min=0)
+    # Over pairs of different stimuli; the code of Kornblith et al. counts the n zeros of stimuli
+    # with themselves in the median as well, which makes it smaller where stimuli are few.
+    middle = float(np.median(upper_triangle(squares)))
+    if middle <= 1e-12 * sizes.mean():
+        raise InputError(
+            f"{whose} answers alike to most pairs of stimuli: their median distance, the unit of "
+            'the kernel\'s width, is 0; use kernel="linear"'
+        )
+    gaussian: Array = np.exp(-squares / (2 * _BANDWIDTH**2 * middle))
+    return gaussian
 
 
 def _biased_dependence(first: Array, second: Array, counts: Counts) -> Array:

@@ -5,9 +5,11 @@ from itertools import permutations
 import numpy as np
 import pytest
 from isocortex.scorers.cka import cka
+from scipy.spatial.distance import pdist
+from sklearn.metrics.pairwise import rbf_kernel
 from tests.synthetic import brain, layer, responses
 
-from isocortex.errors import IncompatibleError, InputError
+from isocortex.errors import IncompatibleError, InputError, UnknownNameError
 from isocortex.geometry import Brain, Dissimilarities, geometry_of
 from isocortex.statistics import bootstrap_counts
 
@@ -50,6 +52,83 @@ def test_unbiased_cka_equals_song():
     x, y, monkey = pair()
     actual = cka(geometry_of(x), monkey).item()
     assert actual == pytest.approx(unbiased(x.values, y.values), abs=1e-12)
+
+
+def u_centred(k: np.ndarray) -> np.ndarray:
+    """Székely & Rizzo 2014, as in the code of Kornblith et al."""
+    n = len(k)
+    k = k - np.diag(np.diag(k))
+    means = k.sum(0) / (n - 2)
+    means -= means.sum() / (2 * (n - 1))
+    k = k - means - means[:, None]
+    return k - np.diag(np.diag(k))
+
+
+def test_unbiased_cka_is_the_debiased_cka_of_others():
+    x, y, monkey = pair()
+    k, l = (u_centred(z.values @ z.values.T) for z in (x, y))  # noqa: E741
+    expected = (k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l))
+    assert cka(geometry_of(x), monkey).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_biased_cka_is_escoufiers_rv_coefficient():
+    x, y, monkey = pair()
+    both = np.cov(x.values.T, y.values.T)
+    sxx, syy, sxy = both[:40, :40], both[40:, 40:], both[:40, 40:]
+    expected = np.trace(sxy @ sxy.T) / np.sqrt(np.trace(sxx @ sxx) * np.trace(syy @ syy))
+    actual = cka(geometry_of(x), monkey, unbiased=False).item()
+    assert actual == pytest.approx(expected, abs=1e-12)
+
+
+def gaussian(z) -> np.ndarray:
+    """Half the median distance wide: 1/(2σ²) = 2/median²."""
+    return rbf_kernel(z.values, gamma=2 / np.median(pdist(z.values)) ** 2)
+
+
+def centre_rows(k: np.ndarray) -> np.ndarray:
+    return k - k.mean(0) - k.mean(1)[:, None] + k.mean()
+
+
+def test_rbf_cka_equals_scikit_learns_kernel_in_kornbliths_and_songs_formulas():
+    x, y, monkey = pair()
+    k, l = gaussian(x), gaussian(y)  # noqa: E741
+    expected = song(k, l) / np.sqrt(song(k, k) * song(l, l))
+    actual = cka(geometry_of(x), monkey, kernel="rbf").item()
+    assert actual == pytest.approx(expected, abs=1e-12)
+    k, l = centre_rows(k), centre_rows(l)  # noqa: E741
+    expected = (k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l))
+    actual = cka(geometry_of(x), monkey, kernel="rbf", unbiased=False).item()
+    assert actual == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_resample_of_rbf_cka_keeps_the_width_of_the_kernel():
+    x, y, monkey = pair(10)
+    counts = bootstrap_counts(10, 4, seed=2)
+    actual = cka(geometry_of(x), monkey, counts=counts, unbiased=False, kernel="rbf").values[:, 0]
+    expected = []
+    for row in counts:
+        drawn = np.repeat(np.arange(10), row.astype(int))
+        k, l = (centre_rows(gaussian(z)[np.ix_(drawn, drawn)]) for z in (x, y))  # noqa: E741
+        expected.append((k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l)))
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+def test_rbf_cka_of_mostly_equal_stimuli_has_no_width():
+    x = responses(10, 5)
+    x[2:] = x[1].values
+    with pytest.raises(InputError, match=r"alike to most pairs.*use kernel=\"linear\""):
+        cka(geometry_of(x), brain(10), kernel="rbf")
+
+
+def test_an_unknown_kernel_gets_a_suggestion():
+    with pytest.raises(UnknownNameError, match="no kernel is named 'rbff'; did you mean rbf"):
+        cka(layer(), brain(), kernel="rbff")
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_three_stimuli_are_refused(unbiased):
+    with pytest.raises(InputError, match="3 stimuli are too few to compare"):
+        cka(layer(3), brain(3), unbiased=unbiased)
 
 
 def test_cka_keeps_its_digits_on_a_large_offset():
