@@ -1,17 +1,22 @@
 """Representational similarity analysis: do pairs of stimuli differ alike in model and brain?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import xarray as xr
 
-from isocortex.errors import IncompatibleError, InputError, UnknownNameError
+from isocortex.errors import InputError, UnknownNameError
 from isocortex.geometry import Array, Brain, Side, require_same_stimuli
 from isocortex.registry import scorer
-from isocortex.statistics import Counts, Ranking, pair_counts
+from isocortex.statistics import Counts
 
+from ._comparisons import Compare, cosine, pearson, rho_a, spearman
+from ._concordance import tau_a, tau_b
 from ._rdm import dissimilarity_vector
+from ._second_moments import bures
+from ._whitened import whitened_correlation, whitened_cosine
 
 
 @scorer(
@@ -31,6 +36,95 @@ from ._rdm import dissimilarity_vector
         "rsa-kendall": {
             "summary": "Pearson RDMs compared by Kendall's τ-a",
             "options": {"comparison": "kendall"},
+        },
+        "rsa-kendall-b": {
+            "summary": "Pearson RDMs compared by Kendall's τ-b",
+            "options": {"comparison": "kendall-b"},
+            "source": "Kriegeskorte, Mur & Bandettini 2008, Front Syst Neurosci 2:4; τ-b: Kendall "
+            "1945, Biometrika 33:239",
+        },
+        "rsa-rho-a": {
+            "summary": "Pearson RDMs compared by ρ-a, Spearman's ρ under random breaking of ties",
+            "options": {"comparison": "rho-a"},
+            "source": "Schütt et al. 2023, eLife 12:e82566",
+        },
+        "rsa-cosine-distance": {
+            "summary": "cosine RDMs compared by Spearman's ρ",
+            "options": {"dissimilarity": "cosine", "comparison": "spearman"},
+            "invariant_to": ("stimulus order", "unit order", "rotation", "isotropic scale"),
+            "answers": "Are stimuli whose responses point elsewhere for the model the same ones "
+            "as for the brain?",
+        },
+        "rsa-euclidean": {
+            "summary": "Euclidean RDMs compared by Spearman's ρ (squared ones give the same)",
+            "options": {"dissimilarity": "euclidean", "comparison": "spearman"},
+            "invariant_to": (
+                "stimulus order",
+                "unit order",
+                "rotation",
+                "isotropic scale",
+                "translation",
+            ),
+        },
+        "rsa-euclidean-pearson": {
+            "summary": "Euclidean RDMs compared by Pearson's r",
+            "options": {"dissimilarity": "euclidean", "comparison": "pearson"},
+            "invariant_to": (
+                "stimulus order",
+                "unit order",
+                "rotation",
+                "isotropic scale",
+                "translation",
+            ),
+        },
+        "rsa-whitened": {
+            "summary": "squared Euclidean RDMs compared by Pearson's r, whitened (corr_cov)",
+            "options": {
+                "dissimilarity": "squared-euclidean",
+                "comparison": "correlation-whitened",
+            },
+            "invariant_to": (
+                "stimulus order",
+                "unit order",
+                "rotation",
+                "isotropic scale",
+                "translation",
+            ),
+            "answers": "Do the same pairs of stimuli differ, when pairs that share a stimulus and "
+            "so its noise count as less evidence?",
+            "source": "Diedrichsen et al. 2020, arXiv:2007.02789",
+            "bibtex": """@article{diedrichsen2020comparing,
+  author = {Diedrichsen, J{\\"o}rn and Berlot, Eva and Mur, Marieke and Sch{\\"u}tt, Heiko H. and
+    Shahbazi, Mahdiyar and Kriegeskorte, Nikolaus},
+  title = {Comparing representational geometries using whitened unbiased-distance-matrix
+    similarity},
+  year = {2020},
+  eprint = {2007.02789},
+  archiveprefix = {arXiv}
+}""",
+        },
+        "rsa-whitened-cosine": {
+            "summary": "squared Euclidean RDMs compared by their whitened cosine (cosine_cov)",
+            "options": {"dissimilarity": "squared-euclidean", "comparison": "cosine-whitened"},
+            "invariant_to": (
+                "stimulus order",
+                "unit order",
+                "rotation",
+                "isotropic scale",
+                "translation",
+            ),
+            "answers": "Are the ratios of distances alike, when pairs that share a stimulus and "
+            "so its noise count as less evidence?",
+            "source": "Diedrichsen et al. 2020, arXiv:2007.02789",
+            "bibtex": """@article{diedrichsen2020comparing,
+  author = {Diedrichsen, J{\\"o}rn and Berlot, Eva and Mur, Marieke and Sch{\\"u}tt, Heiko H. and
+    Shahbazi, Mahdiyar and Kriegeskorte, Nikolaus},
+  title = {Comparing representational geometries using whitened unbiased-distance-matrix
+    similarity},
+  year = {2020},
+  eprint = {2007.02789},
+  archiveprefix = {arXiv}
+}""",
         },
     },
     family="similarity",
@@ -56,129 +150,151 @@ from ._rdm import dissimilarity_vector
 }""",
 )
 def rsa(
-    model: Side, brain: Brain, *, counts: Counts | None = None, comparison: str = "spearman"
+    model: Side,
+    brain: Brain,
+    *,
+    counts: Counts | None = None,
+    dissimilarity: str = "pearson",
+    comparison: str = "spearman",
 ) -> xr.DataArray:
-    """The correlation of model and brain dissimilarities, from −1 to 1: (subject,).
+    """How alike the dissimilarities of model and brain are, from −1 to 1: (subject,).
 
     With `counts` (resample, stimulus) the stimuli weigh as often as they are drawn, pairs of a
     stimulus with itself are dropped, and the result is (resample, subject). The dissimilarities of
-    a geometry are 1 − Pearson's r over units. Raises InputError where all of them are equal.
+    a geometry are 1 − Pearson's r over units, or another `dissimilarity`; recorded ones stay what
+    they are. Raises InputError where all of them are equal, UnknownNameError for an option.
     """
-    require_same_stimuli(model, brain)
+    similarity = rsa_of_models(
+        [model], brain, counts=counts, dissimilarity=dissimilarity, comparison=comparison
+    )
+    return similarity.isel(model=0)
+
+
+def rsa_of_models(
+    models: Sequence[Side],
+    brain: Brain,
+    *,
+    counts: Counts | None = None,
+    dissimilarity: str = "pearson",
+    comparison: str = "spearman",
+) -> xr.DataArray:
+    """`rsa` of several models at once: (model, subject), or (resample, model, subject).
+
+    Equal to one model at a time, and cheaper under `counts`: what the brain's side costs is paid
+    once for all models.
+    """
     if comparison not in _COMPARISONS:
         raise UnknownNameError.among("comparison", comparison, _COMPARISONS)
-    modelled = _varied(dissimilarity_vector(model), "the model")
-    recorded = np.array(
+    modelled = np.array([_of_model(model, brain, dissimilarity) for model in models])
+    recorded = _of_brain(brain, dissimilarity)
+    drawn = np.ones((1, len(brain.ids))) if counts is None else counts
+    together = max(1, _PRODUCTS // recorded.size)
+    similarity = np.concatenate(
         [
-            _varied(dissimilarity_vector(side), f"subject {name}")
-            for name, side in zip(brain.subjects, brain.sides, strict=True)
+            _resampled(
+                _COMPARISONS[comparison], modelled[start : start + together], recorded, drawn
+            )
+            for start in range(0, len(modelled), together)
+        ],
+        axis=1,
+    )
+    labelled = xr.DataArray(
+        similarity,
+        dims=("resample", "model", "subject"),
+        coords={"subject": list(brain.subjects)},
+    )
+    return labelled.isel(resample=0) if counts is None else labelled
+
+
+@scorer(
+    name="rsa-bures",
+    summary="Pearson RDMs compared by the Bures similarity of the shapes they imply",
+    options={"dissimilarity": "pearson"},
+    family="similarity",
+    accepts=("responses", "dissimilarities"),
+    invariant_to=("stimulus order", "unit order", "isotropic scale", "unit translation"),
+    range=(0.0, 1.0),
+    splits={"kind": "halves", "scored": 500, "seed": 0},
+    answers="How much of the model's shape is the brain's, once it is turned to fit best?",
+    source="Harvey, Larsen & Williams 2023, arXiv:2311.11436; Bhatia, Jain & Lim 2019, "
+    "arXiv:1712.01504",
+    bibtex="""@article{harvey2023duality,
+  author = {Harvey, Sarah E. and Larsen, Brett W. and Williams, Alex H.},
+  title = {Duality of Bures and shape distances with implications for comparing neural
+    representations},
+  year = {2023},
+  eprint = {2311.11436},
+  archiveprefix = {arXiv}
+}""",
+)
+def rsa_bures(model: Side, brain: Brain, *, dissimilarity: str = "pearson") -> xr.DataArray:
+    """The Bures similarity of model and brain, from 0 to 1: (subject,).
+
+    Dissimilarities are taken as squared distances, as 1 − r and recorded ones are of responses
+    scaled alike; of squared Euclidean ones it is the cosine of the Procrustes angle. Roots of
+    matrices do not follow from weights, so that resamples are random halves. Cost: n³ for each
+    subject. Raises as `rsa` does.
+    """
+    modelled = _of_model(model, brain, dissimilarity)[None]
+    similarity = bures(modelled, _of_brain(brain, dissimilarity))[0]
+    return xr.DataArray(similarity, dims="subject", coords={"subject": list(brain.subjects)})
+
+
+_PRODUCTS: Final = 1 << 24
+"""How many products of a model's with a subject's dissimilarities are held at once: 128 MiB."""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A comparison, and how many weights (resample × pair) it is given at once."""
+
+    prepare: Callable[[Array, Array], Compare]
+    at_once: int
+
+
+_COMPARISONS: Final = {
+    "spearman": _Comparison(spearman, 1 << 16),
+    "pearson": _Comparison(pearson, 1 << 22),
+    "cosine": _Comparison(cosine, 1 << 22),
+    "kendall": _Comparison(tau_a, 1 << 24),
+    "kendall-b": _Comparison(tau_b, 1 << 24),
+    "rho-a": _Comparison(rho_a, 1 << 16),
+    "cosine-whitened": _Comparison(whitened_cosine, 1 << 22),
+    "correlation-whitened": _Comparison(whitened_correlation, 1 << 22),
+}
+"""Ranks are held for each side and stay small enough for the processor's cache; the others make
+one matrix product with many columns, or small ones, which pay when they have many rows."""
+
+
+def _resampled(comparison: _Comparison, modelled: Array, recorded: Array, counts: Counts) -> Array:
+    """The similarities under each row of counts: (resample, model, subject)."""
+    compare = comparison.prepare(modelled, recorded)
+    blocks = np.array_split(counts, -(-len(counts) * modelled.shape[1] // comparison.at_once))
+    return np.concatenate([compare(block) for block in blocks if len(block)])
+
+
+def _of_model(model: Side, brain: Brain, dissimilarity: str) -> Array:
+    require_same_stimuli(model, brain)
+    return _varied(dissimilarity_vector(model, dissimilarity), "the model")
+
+
+def _of_brain(brain: Brain, dissimilarity: str) -> Array:
+    """The dissimilarities of each subject: (subject, pair)."""
+    sides = zip(brain.subjects, brain.sides, strict=True)
+    return np.array(
+        [
+            _varied(dissimilarity_vector(side, dissimilarity), f"subject {name}")
+            for name, side in sides
         ]
     )
-    compare = _COMPARISONS[comparison](modelled, recorded)
-    coords = {"subject": list(brain.subjects)}
-    if counts is None:
-        similarity = compare(np.ones((1, modelled.size)))[0]
-        return xr.DataArray(similarity, dims="subject", coords=coords)
-    blocks = np.array_split(counts, -(-len(counts) * modelled.size // _BLOCK))
-    similarity = np.concatenate([compare(pair_counts(block)) for block in blocks])
-    return xr.DataArray(similarity, dims=("resample", "subject"), coords=coords)
-
-
-_BLOCK: Final = 1 << 18
-"""How many weights are held at once: blocks that fit into the processor's cache are faster."""
-
-_Compare = Callable[[Counts], Array]
-"""From weights (resample, pair) to similarities (resample, subject)."""
 
 
 def _varied(dissimilarities: Array, whose: str) -> Array:
+    if dissimilarities.size < 3:
+        raise InputError(
+            f"{whose} holds {dissimilarities.size} pairs of stimuli; to compare dissimilarities "
+            "takes 3 stimuli or more"
+        )
     if np.ptp(dissimilarities) == 0:
         raise InputError(f"all dissimilarities of {whose} are equal: there is nothing to compare")
     return dissimilarities
-
-
-def _cosine(modelled: Array, recorded: Array) -> _Compare:
-    def compare(weights: Counts) -> Array:
-        cross = weights @ (recorded * modelled).T
-        norms = (weights @ modelled**2)[:, None] * (weights @ (recorded**2).T)
-        cosine: Array = cross / np.sqrt(norms)
-        return cosine
-
-    return compare
-
-
-def _pearson(modelled: Array, recorded: Array) -> _Compare:
-    # Centring on the unweighted means first costs nothing and keeps the digits.
-    model = modelled - modelled.mean()
-    brain = recorded - recorded.mean(axis=1, keepdims=True)
-
-    def compare(weights: Counts) -> Array:
-        total = weights.sum(axis=1, keepdims=True)
-        mean_model = weights @ model[:, None] / total
-        mean_brain = weights @ brain.T / total
-        covariance = weights @ (brain * model).T / total - mean_model * mean_brain
-        variance_model = weights @ (model**2)[:, None] / total - mean_model**2
-        variance_brain = weights @ (brain**2).T / total - mean_brain**2
-        correlation: Array = covariance / np.sqrt(variance_model * variance_brain)
-        return correlation
-
-    return compare
-
-
-def _spearman(modelled: Array, recorded: Array) -> _Compare:
-    model, *subjects = (Ranking.of(values) for values in (modelled, *recorded))
-
-    def compare(weights: Counts) -> Array:
-        model_ranks = np.empty_like(weights)
-        model_ranks[:, model.order] = _standardised_ranks(model, weights)
-        similarity = np.empty((len(weights), len(subjects)))
-        for column, subject in enumerate(subjects):
-            ranks = _standardised_ranks(subject, weights)
-            gathered = model_ranks[:, subject.order]
-            gathered *= weights[:, subject.order]
-            similarity[:, column] = np.einsum("rp,rp->r", gathered, ranks)
-        return similarity
-
-    return compare
-
-
-def _standardised_ranks(ranking: Ranking, weights: Counts) -> Array:
-    """Ranks (resample, sorted pair) whose weighted mean is 0 and weighted sum of squares 1."""
-    ordered = weights[:, ranking.order]
-    ranks = ranking.ranks(ordered)
-    ranks -= (ordered.sum(axis=1, keepdims=True) + 1) / 2
-    ranks /= np.sqrt(np.einsum("rp,rp,rp->r", ranks, ranks, ordered))[:, None]
-    return ranks
-
-
-_MOST_KENDALL_PAIRS: Final = 5_000
-"""τ-a compares pairs of pairs: 5,000 pairs (100 stimuli) already make 200 MB."""
-
-
-def _kendall(modelled: Array, recorded: Array) -> _Compare:
-    """Kendall's τ-a, (concordant − discordant) / all pairs of pairs; ties count against it."""
-    if modelled.size > _MOST_KENDALL_PAIRS:
-        raise IncompatibleError(
-            f"Kendall's τ-a of {modelled.size} dissimilarities needs "
-            f"{modelled.size**2 * 8 / 1e9:.1f} GB; it is offered up to "
-            f"{_MOST_KENDALL_PAIRS}. Use rsa (Spearman) instead"
-        )
-    model = np.sign(modelled[:, None] - modelled)
-
-    def compare(weights: Counts) -> Array:
-        possible = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
-        agreement = []
-        for dissimilarities in recorded:
-            concordance = model * np.sign(dissimilarities[:, None] - dissimilarities)
-            agreement.append(np.einsum("rp,rp->r", weights @ concordance, weights) / possible)
-        return np.array(agreement).T
-
-    return compare
-
-
-_COMPARISONS: Final[Mapping[str, Callable[[Array, Array], _Compare]]] = {
-    "spearman": _spearman,
-    "pearson": _pearson,
-    "cosine": _cosine,
-    "kendall": _kendall,
-}

@@ -72,8 +72,13 @@ def interval(resampled: Array, *, confidence: float) -> tuple[float, float]:
 
 def pair_counts(counts: Counts) -> Counts:
     """The weights cᵢ·cⱼ of all pairs i < j, (resample, pair), as `upper_triangle` orders them."""
-    first, second = np.triu_indices(counts.shape[1], k=1)
-    weights: Counts = counts[:, first] * counts[:, second]
+    stimuli = counts.shape[1]
+    weights = np.empty((len(counts), stimuli * (stimuli - 1) // 2))
+    start = 0
+    for first in range(stimuli - 1):  # row by row of the triangle, without gathering indices
+        end = start + stimuli - 1 - first
+        np.multiply(counts[:, first, None], counts[:, first + 1 :], out=weights[:, start:end])
+        start = end
     return weights
 
 
