@@ -11,16 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from . import cases
+from . import cases, encoding, similarity
 from .timing import Measurement
 
 
 def main() -> None:
     """Run the cases that are named on the command line, or all of them."""
     wanted = sys.argv[1:]
-    chosen = {name: case for name, case in cases.CASES.items() if not wanted or name in wanted}
-    if unknown := set(wanted) - set(cases.CASES):
-        sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(cases.CASES)}")
+    known = cases.CASES | similarity.CASES | encoding.CASES
+    chosen = {name: case for name, case in known.items() if not wanted or name in wanted}
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(known)}")
     torch.set_num_threads(1)
     with threadpool_limits(1):
         found = [row for name, case in chosen.items() for row in _run(name, case)]

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 import xarray as xr
 
-from isocortex.benchmarks import load_scorer
 from isocortex.candidates import Preprocessing, as_candidate
 from isocortex.extraction import extract_geometries
-from isocortex.geometry import Brain, geometry_of
+from isocortex.geometry import geometry_of
 from isocortex.registry import entries
-from isocortex.splits import make_splits
-from isocortex.statistics import bootstrap_counts, upper_triangle
+from isocortex.statistics import upper_triangle
 from isocortex.stimuli import StimulusSet
 
 from .timing import Measurement, timed
@@ -46,75 +44,6 @@ def rdm_pearson() -> list[Measurement]:
         Measurement(ours, theirs, "rsatoolbox", float(difference)),
         Measurement(ours, product, "the one symmetric product X Xᵀ", 0.0),
     ]
-
-
-def rsa_bootstrap() -> list[Measurement]:
-    """1,000 resamples of 92 stimuli, 1 model × 10 subjects, against resampling one by one."""
-    generator = np.random.default_rng(0)
-    model = geometry_of(labelled(generator.normal(size=(92, 200))))
-    sides = [geometry_of(labelled(generator.normal(size=(92, 200)))) for _ in range(10)]
-    brain = Brain(tuple(f"subject-{each}" for each in range(10)), tuple(sides))
-    counts = bootstrap_counts(92, 1000, seed=0)
-    return [
-        _bootstrap_against_rsatoolbox(model, brain, counts, "rsa", "spearman"),
-        _bootstrap_against_rsatoolbox(model, brain, counts, "rsa-pearson", "corr"),
-    ]
-
-
-def _bootstrap_against_rsatoolbox(model, brain, counts, scorer, method) -> Measurement:
-    """Equal draws for both; theirs is timed on 20 resamples and scaled up."""
-    import rsatoolbox
-    from isocortex.scorers._rdm import dissimilarity_vector
-
-    ours, mine = timed(lambda: load_scorer(scorer)(model, brain, counts=counts))
-    rdms = rsatoolbox.rdm.RDMs(np.array([dissimilarity_vector(side) for side in brain.sides]))
-    single = rsatoolbox.rdm.RDMs(dissimilarity_vector(model)[None])
-    drawn = [np.repeat(np.arange(92), row.astype(int)) for row in counts[:20]]
-
-    def theirs() -> np.ndarray:
-        return np.array(
-            [
-                rsatoolbox.rdm.compare(
-                    single.subsample_pattern("index", rows),
-                    rdms.subsample_pattern("index", rows),
-                    method=method,
-                )[0]
-                for rows in drawn
-            ]
-        )
-
-    seconds, their = timed(theirs, repeats=1)
-    difference = np.abs(mine.values[:20] - their).max()
-    return Measurement(ours, seconds * 50, f"rsatoolbox, {method}", float(difference))
-
-
-def ridge_nested() -> list[Measurement]:
-    """Nested ridge, 5 × 5 folds × 21 penalties, 640 × 2,000 units, 50 neuroids, by refitting."""
-    from sklearn.linear_model import Ridge
-
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=(640, 2000))
-    y = x @ generator.normal(size=(2000, 50)) / 45 + generator.normal(size=(640, 50))
-    splits = make_splits(640, {"kind": "k-fold", "folds": 5, "seed": 0})
-    geometry, targets = geometry_of(labelled(x)), labelled(y, "neuroid")
-    ours, mine = timed(lambda: load_scorer("ridge")(geometry, targets, splits))
-    scale = np.trace(geometry.centred_gram()) / 640
-    penalties = scale * np.logspace(-6, 4, 21)
-
-    def one_outer_fold() -> np.ndarray:
-        train, test = splits[0].train, splits[0].test
-        errors = np.zeros((21, 50))
-        for fold in make_splits(len(train), {"kind": "k-fold", "folds": 5, "seed": 0}):
-            fit, check = train[fold.train], train[fold.test]
-            for row, penalty in enumerate(penalties):
-                predicted = Ridge(alpha=penalty).fit(x[fit], y[fit]).predict(x[check])
-                errors[row] += ((predicted - y[check]) ** 2).sum(axis=0)
-        best = penalties[errors.argmin(axis=0)]
-        return Ridge(alpha=best).fit(x[train], y[train]).predict(x[test])
-
-    seconds, their = timed(one_outer_fold, repeats=1)
-    difference = np.abs(mine[0].prediction - their).max()
-    return [Measurement(ours, seconds * 5, "scikit-learn, refitted", float(difference))]
 
 
 def extraction() -> list[Measurement]:
@@ -183,8 +112,6 @@ def listing() -> list[Measurement]:
 
 CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
     "rdm-pearson": rdm_pearson,
-    "rsa-bootstrap": rsa_bootstrap,
-    "ridge-nested": ridge_nested,
     "extraction": extraction,
     "extraction-memory": extraction_memory,
     "listing": listing,

@@ -16,7 +16,7 @@ from isocortex.cards import Invariance
 from isocortex.evaluation import evaluate
 from isocortex.geometry import geometry_of
 
-STIMULI, UNITS = 40, 24
+STIMULI, UNITS = 60, 40
 SCORERS = [entry.name for entry in registry.entries("scorer")]
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import xarray as xr
-from isocortex.scorers.ridge import ridge
+from isocortex.scorers.ridge import BRAIN_SCORE_PENALTIES, brain_score_ridgecv, ridge
 from scipy.stats import pearsonr
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeCV
 from tests.synthetic import responses, stimulus_ids
 
+from isocortex.errors import InputError
 from isocortex.geometry import geometry_of
 from isocortex.splits import make_splits
 
@@ -91,3 +92,54 @@ def test_held_out_responses_do_not_reach_their_own_prediction():
     after = ridge(geometry, changed, first)[0]
     np.testing.assert_allclose(after.selection, before.selection, atol=1e-9)
     np.testing.assert_allclose(after.prediction, before.prediction, atol=1e-9)
+
+
+@pytest.mark.parametrize("penalty", [0.0, -1.0])
+def test_a_penalty_that_is_not_positive_is_refused(penalty):
+    x, y, splits = problem(10)
+    with pytest.raises(InputError, match="use the scorer 'ols'"):
+        ridge(geometry_of(x), y, splits, penalty=penalty)
+
+
+def test_a_constant_neuroid_is_predicted_by_itself_and_has_no_selection():
+    x, y, splits = problem(10)
+    y[:, 2] = 2.0
+    held_out = ridge(geometry_of(x), y, splits)[0]
+    np.testing.assert_allclose(held_out.prediction[:, 2], 2, atol=1e-9)
+    assert held_out.selection[2] == 0
+
+
+# Written out from Brain-Score's ridgecv_split: 99 penalties.
+DECADES = [np.linspace(10.0**k, 10.0 ** (k + 1), 18, endpoint=False) for k in (2, 3, 4, 5)]
+PENALTIES = np.r_[
+    0.01, 0.1, 0.5, 1, 10, 32.5, 55, 77.5, np.concatenate(DECADES), np.arange(2, 21) * 5e5
+]
+
+
+def test_the_penalties_are_brain_scores():
+    assert len(PENALTIES) == 4 + 4 + 4 * 18 + 19
+    np.testing.assert_allclose(BRAIN_SCORE_PENALTIES, PENALTIES, rtol=1e-15)
+
+
+@pytest.mark.parametrize("units", [10, 200], ids=["tall", "wide"])
+@pytest.mark.parametrize("noise", [0, 300], ids=["clean", "noisy"])
+def test_one_penalty_for_all_neuroids_equals_generalised_cross_validation(units, noise):
+    x, y, splits = problem(units)
+    y = y + noise * np.random.default_rng(5).normal(size=y.shape)
+    for held_out in brain_score_ridgecv(geometry_of(x), y, splits):
+        split = held_out.split
+        model = RidgeCV(PENALTIES, store_cv_results=True).fit(x[split.train], y[split.train])
+        np.testing.assert_allclose(held_out.prediction, model.predict(x[split.test]), atol=1e-9)
+
+
+def test_selection_under_one_penalty_is_the_correlation_of_left_out_predictions():
+    x, y, splits = problem(10)
+    held_out = brain_score_ridgecv(geometry_of(x), y, splits)[0]
+    train = splits[0].train
+    penalty = RidgeCV(PENALTIES).fit(x[train], y[train]).alpha_
+    predicted = np.array(
+        [refitted(x.values, y.values, np.setdiff1d(train, one), [one], penalty)[0] for one in train]
+    )
+    observed = y.values[train]
+    expected = [pearsonr(predicted[:, v], observed[:, v])[0] for v in range(6)]
+    np.testing.assert_allclose(held_out.selection, expected, atol=1e-9)
