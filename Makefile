@@ -35,7 +35,7 @@ format: $(READY) ## Bring the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) $(VENV)/.bench ## Measure speed and memory against peers, as ratios in one run
+bench: $(READY) ## Measure speed and memory against peers, as ratios in one run
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove what make and Python have made here
@@ -53,10 +53,5 @@ $(READY): pyproject.toml
 	echo "Setting up $(VENV) (once; torch alone takes a minute or more) …"; \
 	"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --upgrade pip --editable '.[dev,postgres]' \
-		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
-	@touch $@
-
-$(VENV)/.bench: $(READY)
-	@$(BIN)/python -m pip install --editable '.[bench]' \
 		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@touch $@
