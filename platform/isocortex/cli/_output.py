@@ -67,7 +67,7 @@ def _shown(value: Any, *, most: int = 8) -> str:
 
 def print_note(text: str) -> None:
     """Print a line for the person at the keyboard, on standard error."""
-    Console(stderr=True, highlight=False).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def print_error(error: Exception | str) -> None:
