@@ -1,6 +1,7 @@
 """`python -m benchmarks`: every comparison in turn, one BLAS thread each, printed as a table."""
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ def main() -> None:
     chosen = {name: case for name, case in known.items() if not wanted or name in wanted}
     if unknown := set(wanted) - set(known):
         sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(known)}")
+    os.environ["TQDM_DISABLE"] = "1"  # of the peers' progress bars
     torch.set_num_threads(1)
     with threadpool_limits(1):
         found = [row for name, case in chosen.items() for row in _run(name, case)]
