@@ -1,7 +1,6 @@
 """`python -m benchmarks`: every comparison in turn, one BLAS thread each, printed as a table."""
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -23,7 +22,6 @@ def main() -> None:
     chosen = {name: case for name, case in known.items() if not wanted or name in wanted}
     if unknown := set(wanted) - set(known):
         sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(known)}")
-    os.environ["TQDM_DISABLE"] = "1"  # of the peers' progress bars
     torch.set_num_threads(1)
     with threadpool_limits(1):
         found = [row for name, case in chosen.items() for row in _run(name, case)]
@@ -47,7 +45,10 @@ def main() -> None:
 def _run(name: str, case: Callable[[], list[Measurement]]) -> list[tuple[str, Measurement]]:
     Console(stderr=True).print(f"{name} …")
     np.random.seed(0)
-    return [(name, row) for row in case()]
+    rows = case()
+    for row in rows:
+        Console(stderr=True).print(f"  {row.ours:.3f} {row.unit}, {row.other} {row.theirs:.3f}")
+    return [(name, row) for row in rows]
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def extraction() -> list[Measurement]:
 def extraction_memory() -> list[Measurement]:
     """Peak memory of ResNet-18 on 200 images, 8 blocks: geometries under a cap, against units."""
     code = """
-import resource, sys, numpy as np, torch, torchvision
+import re, sys, numpy as np, torch, torchvision
 from isocortex import as_candidate, Preprocessing, StimulusSet, extraction
 torch.set_num_threads(1)
 network = torchvision.models.resnet18(weights=None)
@@ -80,9 +80,11 @@ layers = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
 candidate = as_candidate(network, Preprocessing(224, 224), name="resnet18", layers=layers)
 pixels = np.random.default_rng(0).integers(0, 256, (200, 224, 224, 3), dtype=np.uint8)
 stimuli = StimulusSet("noise", tuple(map(str, range(200))), list(pixels))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not getrusage: its peak begins with that of the process which started this one.
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak()
 kept = getattr(extraction, sys.argv[1])(candidate, stimuli, batch_size=8)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((peak() - before) / 1024)
 """
 
     def peak(function: str) -> float:
