@@ -44,10 +44,16 @@ def centred_kernel(side: Side, whose: str) -> Array:
     where all stimuli are answered alike.
     """
     geometry = require_responses(side, whose)
-    kernel = geometry.centred_gram()
-    if np.trace(kernel) <= 1e-12 * np.trace(geometry.gram):
+    if geometry.is_constant:
         raise InputError(f"{whose} answers alike to all stimuli: there is nothing to compare")
-    return kernel
+    return geometry.centred_gram()
+
+
+def squared_distances(kernel: Array) -> Array:
+    """The squared Euclidean distance of each pair of stimuli (n, n), from a Gram matrix (n, n)."""
+    sizes = np.diagonal(kernel)
+    distances: Array = (sizes + sizes[:, None] - 2 * kernel).clip(min=0)
+    return distances
 
 
 def coordinates(side: Side, whose: str) -> Array:

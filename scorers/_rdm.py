@@ -44,7 +44,7 @@ def cosine_dissimilarities(geometry: Geometry) -> Array:
 
     Raises InputError where no unit answers to a stimulus: it has no direction.
     """
-    products = geometry.gram + geometry.units * np.outer(geometry.means, geometry.means)
+    products = geometry.uncentred_gram()
     norms = np.sqrt(np.diagonal(products))
     if (norms == 0).any():
         raise InputError(

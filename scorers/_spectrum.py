@@ -47,6 +47,12 @@ def folds_within(split: Split, count: int) -> list[Positions]:
     return [split.train[inner.test] for inner in make_splits(len(split.train), protocol)]
 
 
+def penalty_grid(kernel: Array) -> Array:
+    """21 penalties, half a decade apart: 10⁻⁶ … 10⁴ of the mean squared norm of a stimulus."""
+    grid: Array = np.trace(kernel) / len(kernel) * np.logspace(-6, 4, 21)
+    return grid
+
+
 def spectrum(kernel: Array) -> tuple[Array, Array]:
     """Eigenvalues (n − 1) and vectors (n, n − 1) of a centred kernel, without the constant one.
 

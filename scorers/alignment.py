@@ -94,7 +94,7 @@ def _cosines(side: Side, whose: str) -> Array:
     """The cosine of each pair of responses, (n, n), each response taken as it is."""
     geometry = require_responses(side, whose)
     centred_kernel(geometry, whose)  # refuses constant responses
-    products = geometry.gram + geometry.units * np.outer(geometry.means, geometry.means)
+    products = geometry.uncentred_gram()
     norms = np.sqrt(np.diagonal(products))
     if not norms.all():
         raise InputError(

@@ -14,7 +14,7 @@ from isocortex.geometry import Array, Brain, Side
 from isocortex.registry import scorer
 from isocortex.statistics import Counts, upper_triangle
 
-from ._gram import centred_kernel, require_comparable
+from ._gram import centred_kernel, require_comparable, squared_distances
 
 
 @scorer(
@@ -122,12 +122,11 @@ def _kernel(side: Side, whose: str, kind: str, *, unbiased: bool) -> Array:
 
 
 def _gaussian(kernel: Array, whose: str) -> Array:
-    sizes = np.diagonal(kernel)
-    squares = (sizes + sizes[:, None] - 2 * kernel).clip(min=0)
+    squares = squared_distances(kernel)
     # Over pairs of different stimuli; the code of Kornblith et al. counts the n zeros of stimuli
     # with themselves in the median as well, which makes it smaller where stimuli are few.
     middle = float(np.median(upper_triangle(squares)))
-    if middle <= 1e-12 * sizes.mean():
+    if middle <= 1e-12 * np.diagonal(kernel).mean():
         raise InputError(
             f"{whose} answers alike to most pairs of stimuli: their median distance, the unit of "
             'the kernel\'s width, is 0; use kernel="linear"'

@@ -13,7 +13,16 @@ from isocortex.registry import scorer
 from isocortex.splits import Split
 from isocortex.statistics import columnwise_correlation, upper_triangle
 
-from ._spectrum import NEGLIGIBLE, centred_on, folds_within, nested_ridge, responses_of, spectrum
+from ._gram import squared_distances
+from ._spectrum import (
+    NEGLIGIBLE,
+    centred_on,
+    folds_within,
+    nested_ridge,
+    penalty_grid,
+    responses_of,
+    spectrum,
+)
 
 
 @scorer(
@@ -269,22 +278,20 @@ def kernel_ridge_rbf(
     if not bandwidth > 0:
         raise InputError(f"the bandwidth is {bandwidth}; give a positive multiple of the median")
     kernel = centre(_gaussian(model.centred_gram(), bandwidth))
-    scale = np.trace(kernel) / len(kernel)
     return nested_ridge(
         kernel,
         responses_of(brain, model),
         splits,
-        penalties=scale * np.logspace(-6, 4, 21),
+        penalties=penalty_grid(kernel),
         inner_folds=inner_folds,
     )
 
 
 def _gaussian(gram: Array, bandwidth: float) -> Array:
     """exp(−d² / (bandwidth · median d²)) of a Gram (n, n); duplicates do not count as pairs."""
-    norms = np.diag(gram)
-    distances = (norms + norms[:, None] - 2 * gram).clip(min=0)
+    distances = squared_distances(gram)
     pairs = upper_triangle(distances)
-    apart = pairs[pairs > NEGLIGIBLE * norms.max()]
+    apart = pairs[pairs > NEGLIGIBLE * np.diagonal(gram).max()]
     if not apart.size:
         raise InputError("the model answers alike to all stimuli: it has no distances to compare")
     kernel: Array = np.exp(-distances / (bandwidth * np.median(apart)))

@@ -13,7 +13,7 @@ from isocortex.registry import scorer
 from isocortex.splits import Split
 from isocortex.statistics import columnwise_correlation
 
-from ._spectrum import centred_on, nested_ridge, responses_of, spectrum
+from ._spectrum import centred_on, nested_ridge, penalty_grid, responses_of, spectrum
 
 
 @scorer(
@@ -82,12 +82,11 @@ def ridge(
     if penalty is not None and not penalty > 0:
         raise InputError(f"the penalty is {penalty}; give a positive one, or use the scorer 'ols'")
     kernel = model.centred_gram()
-    scale = np.trace(kernel) / len(kernel)
     return nested_ridge(
         kernel,
         responses_of(brain, model),
         splits,
-        penalties=scale * np.logspace(-6, 4, 21) if penalty is None else [penalty],
+        penalties=penalty_grid(kernel) if penalty is None else [penalty],
         inner_folds=inner_folds,
     )
 

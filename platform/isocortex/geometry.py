@@ -42,6 +42,19 @@ class Geometry:
         gram = self.gram[np.ix_(positions, positions)]
         return replace(self, ids=ids, gram=gram, means=self.means[positions])
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether each unit answers alike to all stimuli, up to rounding."""
+        total = float(np.trace(self.gram))
+        means = self.means - self.means.mean()
+        varying = total - self.gram.sum() / len(means) + self.units * (means @ means)
+        return bool(varying <= 1e-12 * total)
+
+    def uncentred_gram(self) -> Array:
+        """Σᵤ xᵢᵤ xⱼᵤ, (n, n): the products of the responses as they are."""
+        gram: Array = self.gram + self.units * np.outer(self.means, self.means)
+        return gram
+
     def centred_gram(self) -> Array:
         """Σᵤ (xᵢᵤ − x̄ᵤ)(xⱼᵤ − x̄ᵤ), (n, n): each unit centred over the stimuli."""
         means = self.means - self.means.mean()
