@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from isocortex.errors import InputError, UnknownNameError
-from isocortex.geometry import Array, Geometry, Side
+from isocortex.errors import IncompatibleError, InputError, UnknownNameError
+from isocortex.geometry import Array, Dissimilarities, Geometry, Side
 from isocortex.statistics import upper_triangle
 
 
@@ -19,7 +19,11 @@ def dissimilarity_vector(side: Side, dissimilarity: str = "pearson") -> Array:
         raise UnknownNameError.among("dissimilarity", dissimilarity, DISSIMILARITIES)
     if isinstance(side, Geometry):
         return upper_triangle(DISSIMILARITIES[dissimilarity](side))
-    return upper_triangle(side.matrix)
+    if isinstance(side, Dissimilarities):
+        return upper_triangle(side.matrix)
+    raise IncompatibleError(
+        f"a {dissimilarity} dissimilarity needs a geometry; got {type(side).__name__}"
+    )
 
 
 def pearson_dissimilarities(geometry: Geometry) -> Array:

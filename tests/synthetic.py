@@ -67,7 +67,8 @@ def recording(
     region: xr.DataArray, *, name: str = "toy", **metadata: Sequence[object]
 ) -> Recording:
     """A dataset of one region, "IT", on blank images."""
-    recorded = "responses" if "neuroid" in region.dims else "dissimilarities"
+    kinds = {"neuroid": "responses", "other_stimulus": "dissimilarities", "choice": "choices"}
+    recorded = next(kind for dim, kind in kinds.items() if dim in region.dims)
     card = DatasetCard(
         name=name,
         summary="made up by a test",

@@ -19,6 +19,7 @@ CORE = (
     "cards",
     "registry",
     "stimuli",
+    "responses",
     "geometry",
     "recordings",
     "statistics",

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .registry import dataset as dataset
     from .registry import entries as entries
     from .registry import scorer as scorer
+    from .responses import Choices as Choices
+    from .responses import Responses as Responses
+    from .responses import Trials as Trials
     from .runs import Engine as Engine
     from .runs import load_candidate as load_candidate
     from .runs import score as score
@@ -58,6 +61,7 @@ _NAMES = {
     "geometry": ("Brain", "Dissimilarities", "Geometry", "geometry_of"),
     "recordings": ("Recording",),
     "registry": ("candidate", "candidate_family", "dataset", "entries", "scorer"),
+    "responses": ("Choices", "Responses", "Trials"),
     "runs": ("Engine", "load_candidate", "score"),
     "scores": ("Score",),
     "stimuli": ("StimulusSet",),

@@ -22,7 +22,7 @@ from .code_hashes import code_sha256
 from .errors import IncompatibleError, UnknownNameError
 from .fingerprints import fingerprint
 from .geometry import Array, Brain, Positions, Side
-from .recordings import Recording, brain_of, mean_responses
+from .recordings import Form, Recording, brain_of, mean_responses
 from .scores import Ceiling
 from .splits import Split, make_splits
 
@@ -110,10 +110,26 @@ class Benchmark:
         dims = {"stimulus", "other_stimulus"} & set(self.recording.region(self.region).dims)
         return self.recording.region(self.region).isel(dict.fromkeys(dims, self.order))
 
+    @property
+    def forms(self) -> tuple[Form, Form]:
+        """As what the scorer reads the responses of a model and of a brain."""
+        return self.card.reads, "trials" if self.card.trials else self.card.reads
+
     @cached_property
     def brain(self) -> Brain:
-        """One geometry or dissimilarity matrix for each subject, stimuli in `order`."""
-        return brain_of(self.region_in_order)
+        """What the scorer compares a model with, one side for each subject, stimuli in `order`."""
+        return brain_of(self.region_in_order, self.forms[1])
+
+    @cached_property
+    def categories(self) -> dict[str, str]:
+        """The category of each stimulus. Raises IncompatibleError where they have none."""
+        stimuli = self.recording.stimuli
+        if "category" not in stimuli.metadata:
+            raise IncompatibleError(
+                f"{self.card.name} needs the category of each stimulus; {stimuli.name} has none"
+            )
+        labels = [str(label) for label in stimuli.metadata["category"]]
+        return dict(zip(stimuli.ids, labels, strict=True))
 
     @cached_property
     def train_brains(self) -> list[Brain]:
@@ -136,12 +152,14 @@ class Benchmark:
 
         None where trials were not repeated or not recorded.
         """
-        if self.recording.recorded == "dissimilarities":
+        if self.recording.recorded != "responses":
             return None
         if self.card.family == "encoding":
             return half_correlations(self.region_in_order, seed=1)
         folds = [split.test for split in self.splits]
-        return half_similarities(self.similarity, self.region_in_order, folds, seed=1)
+        return half_similarities(
+            self.similarity, self.region_in_order, folds, forms=self.forms, seed=1
+        )
 
     @cached_property
     def ceiling(self) -> Ceiling | None:
@@ -165,9 +183,16 @@ class Benchmark:
         """Whether the scorer takes `counts`: how often each stimulus is drawn in a resample."""
         return "counts" in inspect.signature(self.score).parameters
 
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """The options of the card, and the stimuli's categories where the scorer takes them."""
+        if "categories" not in inspect.signature(self.score).parameters:
+            return dict(self.card.options)
+        return {**self.card.options, "categories": self.categories}
+
     def similarity(self, model: Side, brain: Brain, **counts: Array) -> xr.DataArray:
-        """The scorer's answer with the options of its card: (subject) or (resample, subject)."""
-        similarity: xr.DataArray = self.score(model, brain, **self.card.options, **counts)
+        """The scorer's answer with its `arguments`: (subject) or (resample, subject)."""
+        similarity: xr.DataArray = self.score(model, brain, **self.arguments, **counts)
         return similarity
 
 

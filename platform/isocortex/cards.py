@@ -14,8 +14,8 @@ from . import ontology
 from .errors import CardError
 from .fetching import RemoteFile
 
-Recorded = Literal["responses", "dissimilarities"]
-"""What was recorded: responses to single stimuli, or only dissimilarities between them."""
+Recorded = Literal["responses", "dissimilarities", "choices"]
+"""What was recorded: responses to single stimuli, only dissimilarities between them, or choices."""
 
 Family = Literal["similarity", "encoding"]
 """How a scorer works: it compares two geometries, or predicts responses to held-out stimuli."""
@@ -31,6 +31,13 @@ Invariance = Literal[
 ]
 """What a scorer claims not to see. "translation" adds one vector to the responses to all stimuli,
 "unit translation" one number to all units for each stimulus."""
+
+
+Reading = Literal["geometry", "units"]
+"""What a scorer reads of a layer: its geometry, or the responses of its units."""
+
+Metric = Literal["", "arccos", "one-minus"]
+"""What makes a metric (or pseudometric) of a similarity s: arccos s, 1 − s, or nothing known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +119,10 @@ class ScorerCard:
     """The facts of a scorer: what it takes, what it claims and how it is held out.
 
     `options` are the keyword arguments of the function; `splits` the arguments of
-    `isocortex.splits.make_splits`; `normalisation` how raw and ceiling give the value.
+    `isocortex.splits.make_splits`; `normalisation` how raw and ceiling give the value. `reads`
+    is what both sides are given as; with `trials` the brain comes as single trials. An encoding
+    scorer sees each layer by itself or all `together`. `symmetric` and `metric` are claims about
+    the function of two sides, without splits.
     """
 
     name: str
@@ -124,6 +134,11 @@ class ScorerCard:
     splits: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     normalisation: Literal["ratio", "signed-square-ratio"] = "ratio"
+    reads: Reading = "geometry"
+    trials: bool = False
+    layers: Literal["each", "together"] = "each"
+    symmetric: bool = False
+    metric: Metric = ""
     answers: str
     source: str
     bibtex: str
@@ -131,6 +146,9 @@ class ScorerCard:
     def __post_init__(self) -> None:
         _check_choice(self.name, "family", self.family, get_args(Family))
         _check_choice(self.name, "normalisation", self.normalisation, _NORMALISATIONS)
+        _check_choice(self.name, "reads", self.reads, get_args(Reading))
+        _check_choice(self.name, "layers", self.layers, ("each", "together"))
+        _check_choice(self.name, "metric", self.metric, get_args(Metric))
         for recorded in self.accepts:
             _check_choice(self.name, "accepts", recorded, get_args(Recorded))
         for claim in self.invariant_to:

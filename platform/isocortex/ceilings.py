@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from .geometry import Array, Brain, Dissimilarities, Positions, Side
-from .recordings import brain_of
+from .recordings import Form, brain_of
 from .scores import Ceiling
 from .statistics import columnwise_correlation, spearman_brown
 
@@ -46,19 +46,24 @@ def mean_ceiling(each: Sequence[Ceiling | None]) -> Ceiling | None:
 
 
 def half_similarities(
-    similarity: Similarity, region: xr.DataArray, folds: list[Positions], *, seed: int
+    similarity: Similarity,
+    region: xr.DataArray,
+    folds: list[Positions],
+    *,
+    forms: tuple[Form, Form],
+    seed: int,
 ) -> Array | None:
     """The similarity of the two halves of the repeats, (half split, subject), mean over folds.
 
-    None where a stimulus was shown to a neuroid only once.
+    `forms` are those in which the scorer reads a model and a brain. None where a half would have
+    no trial of some stimulus, or fewer than two where it is read as single trials.
     """
-    halves = repeat_halves(region, seed=seed)
+    halves = repeat_halves(region, seed=seed, trials=2 if forms[1] == "trials" else 1)
     if halves is None:
         return None
     agreement = []
     for first, second in halves:
-        one = brain_of(first.expand_dims(repeat=1, axis=1))
-        other = brain_of(second.expand_dims(repeat=1, axis=1))
+        one, other = brain_of(first, forms[0]), brain_of(second, forms[1])
         per_subject = [
             [
                 float(similarity(side.select(fold), Brain((name,), (twin.select(fold),))).item())
@@ -75,7 +80,12 @@ def half_correlations(region: xr.DataArray, *, seed: int) -> Array | None:
     halves = repeat_halves(region, seed=seed)
     if halves is None:
         return None
-    return np.array([columnwise_correlation(a.values, b.values) for a, b in halves])
+    return np.array(
+        [
+            columnwise_correlation(first.mean("repeat").values, second.mean("repeat").values)
+            for first, second in halves
+        ]
+    )
 
 
 def half_ceiling(agreement: Array | None, *, squared: bool = False) -> Ceiling | None:
@@ -96,15 +106,15 @@ def half_ceiling(agreement: Array | None, *, squared: bool = False) -> Ceiling |
 
 
 def repeat_halves(
-    region: xr.DataArray, *, seed: int
+    region: xr.DataArray, *, seed: int, trials: int = 1
 ) -> list[tuple[xr.DataArray, xr.DataArray]] | None:
-    """`HALF_SPLITS` random halvings of the repeats, each averaged: two (stimulus, neuroid) arrays.
+    """`HALF_SPLITS` random halvings of the repeats: the region twice, each with NaN for the other.
 
     Of each stimulus, the trials that exist are halved (of an odd number one half gets one more).
-    None where some stimulus has fewer than two trials of some neuroid.
+    None where some stimulus has too few of some neuroid to leave each half that many `trials`.
     """
     exists = np.isfinite(region.values)
-    if (exists.sum(axis=1) < 2).any():
+    if (exists.sum(axis=1) < 2 * trials).any():
         return None
     generator = np.random.default_rng(seed)
     halves = []
@@ -113,12 +123,9 @@ def repeat_halves(
         keys = generator.random(exists.shape[:2])[:, :, None]
         order = np.where(exists, keys, np.inf).argsort(axis=1).argsort(axis=1)
         first = exists & (order < (exists.sum(axis=1, keepdims=True) + 1) // 2)
-        halves.append((_mean_where(region, first), _mean_where(region, exists & ~first)))
+        chosen = xr.DataArray(first, dims=region.dims)
+        halves.append((region.where(chosen), region.where(~chosen)))
     return halves
-
-
-def _mean_where(region: xr.DataArray, chosen: np.ndarray) -> xr.DataArray:
-    return region.where(xr.DataArray(chosen, dims=region.dims)).mean("repeat", skipna=True)
 
 
 def _matrix(side: Side) -> Array:

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 from .benchmarks import Benchmark
 from .encoding import HeldOut
 from .errors import IncompatibleError, InputError
-from .geometry import Array, Geometry, Side, require_same_stimuli
+from .geometry import Array, Geometry, Side, geometry_of, require_same_stimuli
+from .responses import Responses
 from .scores import Score, normalise
 from .statistics import (
     Counts,
@@ -38,11 +39,11 @@ Part = TypeVar("Part")
 
 
 def evaluate(benchmark: Benchmark, layers: Layers, *, candidate: str = "model") -> Score:
-    """The score of a candidate, given the geometry of each of its layers on the stimuli.
+    """The score of a candidate, given what each of its layers answers to the stimuli.
 
-    Layers may hold the stimuli in any order. Raises MismatchError for other stimuli, InputError
-    for layers or responses that are constant, IncompatibleError where a scorer needs a geometry
-    and gets bare dissimilarities.
+    Layers may hold the stimuli in any order; of responses the geometry is taken where the scorer
+    reads no more. Raises MismatchError for other stimuli, InputError for layers or responses that
+    are constant, IncompatibleError where a scorer needs more of a layer than is given.
     """
     if not layers:
         raise InputError(f"{candidate} has no layer to score")
@@ -59,7 +60,14 @@ def _in_order(side: Side, benchmark: Benchmark) -> Side:
     where = {name: position for position, name in enumerate(side.ids)}
     if set(where) != set(wanted):
         require_same_stimuli(side, benchmark.brain)
-    return side.select(np.array([where[name] for name in wanted], dtype=np.intp))
+    ordered = side.select(np.array([where[name] for name in wanted], dtype=np.intp))
+    if benchmark.card.reads == "geometry" and isinstance(ordered, Responses):
+        return geometry_of(ordered)
+    if benchmark.card.reads == "units" and not isinstance(ordered, Responses):
+        raise IncompatibleError(
+            f"{benchmark.card.name} needs the responses of units; got a {type(side).__name__}"
+        )
+    return ordered
 
 
 def _in_parallel(function: Callable[[Item], Part], items: Iterable[Item]) -> list[Part]:
@@ -146,8 +154,7 @@ def _fold_resamples(benchmark: Benchmark, layer: Side, fold: int, counts: Counts
 
 def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
     """Choose the layer on each split's training stimuli, predict its test stimuli, resample."""
-    names = list(layers)
-    fits = _in_parallel(lambda name: _predictions(benchmark, name, layers[name]), names)
+    names, fits = _fits(benchmark, layers)
     selection = np.array([[np.median(each.selection) for each in fit] for fit in fits])
     best = selection.argmax(axis=0)
     predicted = [fits[layer][fold] for fold, layer in enumerate(best)]
@@ -163,10 +170,12 @@ def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Sco
             "fold_score": ("fold", _over_neuroids(by_neuroid)),
             "neuroid_score": ("neuroid", by_neuroid.mean(axis=0)),
             "subject_score": ("subject", _by_subject(benchmark, by_neuroid)),
+            **_shares(predicted),
             **_reliability(benchmark),
         },
         coords={
             "layer": names,
+            "part": list(layers),
             "neuroid": [str(name) for name in benchmark.responses.neuroid.values],
             "subject": list(benchmark.brain.subjects),
         },
@@ -174,15 +183,34 @@ def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Sco
     )
 
 
-def _predictions(benchmark: Benchmark, name: str, side: Side) -> list[HeldOut]:
-    if not isinstance(side, Geometry):
-        raise IncompatibleError(f"{benchmark.card.name} needs the geometry of {name}")
-    if side.is_constant:
-        raise InputError(f"layer {name} answers alike to all stimuli: leave it out")
+ALL_LAYERS: Final = "all layers"
+"""The name under which a fit of all layers together is reported."""
+
+
+def _fits(benchmark: Benchmark, layers: Layers) -> tuple[list[str], list[list[HeldOut]]]:
+    """The predictions of each layer, or of all together under one name."""
+    for name, side in layers.items():
+        if not isinstance(side, (Geometry, Responses)):
+            raise IncompatibleError(f"{benchmark.card.name} needs the responses of {name}")
+        if side.is_constant:
+            raise InputError(f"layer {name} answers alike to all stimuli: leave it out")
+    if benchmark.card.layers == "together":
+        return [ALL_LAYERS], [_predictions(benchmark, layers)]
+    names = list(layers)
+    return names, _in_parallel(lambda name: _predictions(benchmark, layers[name]), names)
+
+
+def _predictions(benchmark: Benchmark, model: Side | Layers) -> list[HeldOut]:
     predictions: list[HeldOut] = benchmark.score(
-        side, benchmark.responses, benchmark.splits, **benchmark.card.options
+        model, benchmark.responses, benchmark.splits, **benchmark.arguments
     )
     return predictions
+
+
+def _shares(predicted: Sequence[HeldOut]) -> dict[str, tuple[tuple[str, str], Array]]:
+    """What each layer contributes to each neuroid's prediction, where all were fitted together."""
+    found = [each.shares for each in predicted if each.shares is not None]
+    return {"layer_share": (("part", "neuroid"), np.mean(found, axis=0))} if found else {}
 
 
 def _correlations(benchmark: Benchmark, predicted: Sequence[HeldOut]) -> Array:
@@ -234,7 +262,7 @@ def _assembled(
     *,
     chosen: Sequence[str],
     resampled: Array,
-    by: Mapping[str, tuple[str, Array]],
+    by: Mapping[str, tuple[str | tuple[str, str], Array]],
     coords: Mapping[str, Sequence[str]],
     over: tuple[str, ...],
 ) -> Score:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from .errors import InputError, MismatchError
-
-Array = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.intp]
+from .responses import Array as Array
+from .responses import Choices, Responses, Trials
+from .responses import Positions as Positions
 
 _BLOCK_BYTES: Final = 32 * 10**6
 """How much of the responses is held in float64 at once while a Gram matrix is summed."""
@@ -75,7 +75,7 @@ class Dissimilarities:
         return Dissimilarities(ids, self.matrix[np.ix_(positions, positions)])
 
 
-Side = Geometry | Dissimilarities
+Side = Geometry | Dissimilarities | Responses | Trials | Choices
 """One side of a comparison."""
 
 
@@ -102,11 +102,13 @@ class Brain:
         return Brain(self.subjects, tuple(side.select(positions) for side in self.sides))
 
 
-def geometry_of(responses: xr.DataArray) -> Geometry:
+def geometry_of(responses: xr.DataArray | Responses) -> Geometry:
     """The geometry of responses with the dims (stimulus, unit) or (stimulus, neuroid).
 
     Raises InputError if a response is not finite.
     """
+    if isinstance(responses, Responses):
+        return gather_geometry(responses.ids, responses.values, name="responses")
     if responses.ndim != 2 or responses.dims[0] != "stimulus":
         raise InputError(f"responses have dims {responses.dims}, expected (stimulus, unit)")
     ids = tuple(str(name) for name in responses.stimulus.values)

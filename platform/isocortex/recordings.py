@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -11,11 +11,13 @@ import xarray as xr
 from .cards import DatasetCard, Recorded
 from .errors import InputError, MismatchError, UnknownNameError
 from .fingerprints import array_sha256, fingerprint
-from .geometry import Brain, Dissimilarities, Geometry, geometry_of
+from .geometry import Brain, Dissimilarities, Side, geometry_of
+from .responses import Choices, Responses, Trials
 from .stimuli import StimulusSet
 
 RESPONSE_DIMS = ("stimulus", "repeat", "neuroid")
 DISSIMILARITY_DIMS = ("subject", "stimulus", "other_stimulus")
+CHOICE_DIMS = ("subject", "stimulus", "choice")
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class Recording:
     """A dataset in memory: its stimuli and, for each region, what was measured.
 
     A region is either responses, dims (stimulus, repeat, neuroid) with a `subject` for each
-    neuroid and NaN exactly where a trial is missing, or dissimilarities, dims (subject, stimulus,
-    other_stimulus), symmetric with a zero diagonal. Attributes hold `units` and provenance.
+    neuroid and NaN exactly where a trial is missing; dissimilarities, dims (subject, stimulus,
+    other_stimulus), symmetric with a zero diagonal; or choices, dims (subject, stimulus, choice),
+    the share of trials on which a stimulus was called so. Attributes hold `units` and provenance.
     Anything else raises InputError or MismatchError here, not later.
     """
 
@@ -84,19 +87,46 @@ def mean_responses(region: xr.DataArray) -> xr.DataArray:
     return mean
 
 
-def brain_of(region: xr.DataArray) -> Brain:
-    """One region as a geometry (of mean responses) or a dissimilarity matrix for each subject."""
+Form = Literal["geometry", "units", "trials"]
+"""As what responses enter a comparison: mean geometries, mean responses, or single trials."""
+
+
+def brain_of(region: xr.DataArray, form: Form = "geometry") -> Brain:
+    """One region of each subject: responses in that `form`, or what else was recorded."""
+    ids = tuple(str(name) for name in region.stimulus.values)
+    names = [str(name) for name in region.subject.values]
+    subjects = tuple(dict.fromkeys(names))
     if "other_stimulus" in region.dims:
-        ids = tuple(str(name) for name in region.stimulus.values)
-        subjects = tuple(str(name) for name in region.subject.values)
         return Brain(subjects, tuple(Dissimilarities(ids, matrix) for matrix in region.values))
-    subjects = tuple(dict.fromkeys(str(name) for name in region.subject.values))
-    mean = mean_responses(region)
-    sides: tuple[Geometry, ...] = tuple(
-        geometry_of(mean.isel(neuroid=region.subject.values.astype(str) == name))
-        for name in subjects
-    )
-    return Brain(subjects, sides)
+    if "choice" in region.dims:
+        choices = tuple(str(name) for name in region.choice.values)
+        return Brain(subjects, tuple(Choices(ids, choices, shares) for shares in region.values))
+    own = [region.isel(neuroid=np.array(names) == name) for name in subjects]
+    return Brain(subjects, tuple(_FORM_OF[form](each) for each in own))
+
+
+def _geometry(region: xr.DataArray) -> Side:
+    return geometry_of(mean_responses(region))
+
+
+def _responses(region: xr.DataArray) -> Side:
+    ids = tuple(str(name) for name in region.stimulus.values)
+    where = [axis for axis in ("x", "y", "z") if axis in region.coords]
+    places = np.column_stack([region.coords[axis].values for axis in where]) if where else None
+    return Responses(ids, mean_responses(region).values.astype(np.float64), places)
+
+
+def _trials(region: xr.DataArray) -> Side:
+    mean_responses(region)  # refuses a neuroid that answers alike to all stimuli
+    ids = tuple(str(name) for name in region.stimulus.values)
+    return Trials(ids, region.values.astype(np.float64))
+
+
+_FORM_OF: Final[Mapping[Form, Callable[[xr.DataArray], Side]]] = {
+    "geometry": _geometry,
+    "units": _responses,
+    "trials": _trials,
+}
 
 
 def _check_stimuli(region: xr.DataArray, stimuli: StimulusSet, place: str) -> None:
@@ -134,6 +164,14 @@ def _check_dissimilarities(region: xr.DataArray, place: str) -> None:
         raise InputError(f"{place}: the diagonal of a dissimilarity matrix is not zero")
 
 
+def _check_choices(region: xr.DataArray, place: str) -> None:
+    values = region.values
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise InputError(f"{place}: shares of choices must be finite and not negative")
+    if not np.allclose(values.sum(axis=2), 1, rtol=0, atol=1e-6):
+        raise InputError(f"{place}: the shares of the choices for a stimulus must sum to 1")
+
+
 def _check_form(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None:
     """Dims, their ids, dtype and units; only a `repeat` needs no id."""
     if region.dims != dims:
@@ -154,4 +192,5 @@ def _check_form(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None
 _FORMS: Final[Mapping[Recorded, tuple[tuple[str, ...], Callable[[xr.DataArray, str], None]]]] = {
     "responses": (RESPONSE_DIMS, _check_responses),
     "dissimilarities": (DISSIMILARITY_DIMS, _check_dissimilarities),
+    "choices": (CHOICE_DIMS, _check_choices),
 }

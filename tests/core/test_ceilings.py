@@ -40,11 +40,18 @@ def test_halves_share_no_trial_and_leave_none_out():
     region = recorded_trials(signal(), noise=1.0, repeats=7)
     region.values[5, 4:] = np.nan
     for first, second in repeat_halves(region, seed=0):
-        whole = region.mean("repeat", skipna=True)
-        weights = np.full(region.sizes["stimulus"], 4 / 7)
-        weights[5] = 2 / 4
-        together = first * weights[:, None] + second * (1 - weights)[:, None]
-        np.testing.assert_allclose(together, whole, atol=1e-12)
+        assert not (np.isfinite(first) & np.isfinite(second)).any()
+        np.testing.assert_array_equal(first.fillna(second), region)
+        assert (np.isfinite(first).sum("repeat") == 4).sum() == (60 - 1) * 12
+        assert (np.isfinite(first[5]).sum("repeat") == 2).all()
+
+
+def test_halves_that_are_read_as_trials_hold_two_of_each_stimulus():
+    region = recorded_trials(signal(), noise=1.0, repeats=4)
+    assert repeat_halves(region, seed=0, trials=2) is not None
+    region.values[0, 3] = np.nan
+    assert repeat_halves(region, seed=0, trials=2) is None
+    assert repeat_halves(region, seed=0) is not None
 
 
 def test_a_single_trial_allows_no_ceiling():

@@ -214,7 +214,7 @@ def test_a_constant_neuroid_is_named():
 def test_regression_on_bare_dissimilarities_is_refused():
     measured = recording(recorded_trials(signal(), noise=0.5))
     flat = Dissimilarities(measured.stimuli.ids, 1 - np.eye(STIMULI))
-    with pytest.raises(IncompatibleError, match="ridge needs the geometry"):
+    with pytest.raises(IncompatibleError, match="ridge needs the responses of rdm"):
         evaluate(benchmark(measured, "ridge"), {"rdm": flat})
 
 

@@ -14,7 +14,7 @@ from isocortex import registry
 from isocortex.benchmarks import Benchmark
 from isocortex.cards import Invariance
 from isocortex.evaluation import evaluate
-from isocortex.geometry import geometry_of
+from isocortex.responses import Responses
 
 STIMULI, UNITS = 60, 40
 SCORERS = [entry.name for entry in registry.entries("scorer")]
@@ -61,7 +61,11 @@ def benchmark(scorer: str, order: np.ndarray) -> Benchmark:
 def raw(scorer: str, x: xr.DataArray) -> float:
     """The raw score, with the brain in the same order of stimuli as the layer."""
     order = np.array([int(name[-3:]) for name in x.stimulus.values])
-    return evaluate(benchmark(scorer, order), {"layer": geometry_of(x)}).raw
+    return evaluate(benchmark(scorer, order), {"layer": units(x)}).raw
+
+
+def units(x: xr.DataArray) -> Responses:
+    return Responses(tuple(x.stimulus.values), x.values)
 
 
 def test_the_transformations_are_the_vocabulary_of_the_cards():
