@@ -44,7 +44,9 @@ TRANSFORMATIONS: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {
 def layer() -> xr.DataArray:
     """Responses with a mean and unequal variances, so that no law holds by accident."""
     x = responses(STIMULI, UNITS, seed=1)
-    return x * np.linspace(0.2, 3, UNITS) + 2
+    x = x * np.linspace(0.2, 3, UNITS) + 2
+    places = np.divmod(np.arange(UNITS), 8)
+    return x.assign_coords(row=("unit", places[0] / 5), column=("unit", places[1] / 8))
 
 
 def benchmark(scorer: str, order: np.ndarray) -> Benchmark:
@@ -52,7 +54,13 @@ def benchmark(scorer: str, order: np.ndarray) -> Benchmark:
     signal = layer().values[:, :12]
     region = recorded_trials((signal - signal.mean(0)) / signal.std(0), noise=0.8)
     entry = registry.find_entry("scorer", scorer)
-    measured, card = recording(region.isel(stimulus=order)), registry.scorer_card(scorer)
+    neuroids = region.sizes["neuroid"]
+    region = region.assign_coords(
+        x=("neuroid", np.arange(neuroids) % 4), y=("neuroid", np.arange(neuroids) // 4)
+    )
+    categories = [f"category-{position % 3}" for position in order]
+    measured = recording(region.isel(stimulus=order), category=categories)
+    card = registry.scorer_card(scorer)
     if card.family == "similarity":  # one halving will do for a law
         card = replace(card, splits={**card.splits, "scored": STIMULI})
     return Benchmark(measured, "IT", card, entry.load(), code_hash="", resamples=2)
@@ -65,7 +73,8 @@ def raw(scorer: str, x: xr.DataArray) -> float:
 
 
 def units(x: xr.DataArray) -> Responses:
-    return Responses(tuple(x.stimulus.values), x.values)
+    places = np.column_stack([x.row, x.column]) if "row" in x.coords else None
+    return Responses(tuple(x.stimulus.values), x.values, places)
 
 
 def test_the_transformations_are_the_vocabulary_of_the_cards():
