@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from .errors import InputError
+
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
@@ -18,7 +20,8 @@ class Responses:
 
     `places` (p, d) says where each of them sits, None where they have no place: the row and column
     of a convolution's units as shares of the map, the coordinates of neuroids as recorded. A layer
-    wider than what is read is a seeded random sample of its `total` units.
+    wider than what is read is a seeded random sample of its `total` units. Raises InputError for
+    another shape and for values that are not finite.
     """
 
     ids: tuple[str, ...]
@@ -27,6 +30,10 @@ class Responses:
     total: int = 0
 
     def __post_init__(self) -> None:
+        _check_shape(self.values, (len(self.ids), None), "responses (stimulus, unit)")
+        if not np.isfinite(self.values).all():
+            bad = self.ids[int(np.argwhere(~np.isfinite(self.values))[0][0])]
+            raise InputError(f"the response to stimulus {bad!r} is not finite")
         if self.total == 0:
             object.__setattr__(self, "total", self.values.shape[1])
 
@@ -45,11 +52,18 @@ class Responses:
 class Trials:
     """Single trials of p neuroids on n stimuli: `values` (n, repeat, p), NaN where one is missing.
 
-    Each stimulus has at least one trial of each neuroid.
+    Raises InputError for another shape, and where a neuroid has no trial of some stimulus.
     """
 
     ids: tuple[str, ...]
     values: Array = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_shape(self.values, (len(self.ids), None, None), "trials (stimulus, repeat, neuroid)")
+        empty = ~np.isfinite(self.values).any(axis=1)
+        if empty.any():
+            stimulus, neuroid = np.argwhere(empty)[0]
+            raise InputError(f"neuroid {neuroid} has no trial of stimulus {self.ids[stimulus]!r}")
 
     def select(self, positions: Positions) -> "Trials":
         """The trials of some of the stimuli, in the order of `positions`."""
@@ -65,14 +79,24 @@ class Trials:
 class Choices:
     """What an observer chose for n stimuli: `shares` (n, choice), rows summing to 1.
 
-    A single trial is a row with a 1; several are averaged.
+    A single trial is a row with a 1; several are averaged. Raises InputError for another shape.
     """
 
     ids: tuple[str, ...]
     choices: tuple[str, ...]
     shares: Array = field(repr=False)
 
+    def __post_init__(self) -> None:
+        _check_shape(self.shares, (len(self.ids), len(self.choices)), "shares (stimulus, choice)")
+
     def select(self, positions: Positions) -> "Choices":
         """The choices for some of the stimuli, in the order of `positions`."""
         ids = tuple(self.ids[position] for position in positions)
         return replace(self, ids=ids, shares=self.shares[positions])
+
+
+def _check_shape(values: Array, expected: tuple[int | None, ...], what: str) -> None:
+    sizes = zip(values.shape, expected, strict=False)
+    if values.ndim != len(expected) or any(want not in (None, size) for size, want in sizes):
+        wanted = ", ".join("any" if size is None else str(size) for size in expected)
+        raise InputError(f"{what} have the shape {values.shape}, expected ({wanted})")
