@@ -67,10 +67,44 @@ def coordinates(side: Side, whose: str) -> Array:
     kernel = centred_kernel(side, whose)
     # Centring takes offsets of the units out of larger numbers, which have left their rounding.
     largest = max(np.diagonal(each).max() for each in (require_responses(side, whose).gram, kernel))
-    lower, pivots, rank, _ = dpstrf(kernel, tol=_ROUNDING * len(kernel) * largest, lower=1)
+    # Transposed it is laid out as LAPACK wants it, and is worked on in place.
+    tolerance = _ROUNDING * len(kernel) * largest
+    lower, pivots, rank, _ = dpstrf(kernel.T, tol=tolerance, lower=1, overwrite_a=1)
     factor = np.zeros((len(kernel), rank))
     factor[pivots - 1] = np.tril(lower[:, :rank])
     return factor
+
+
+def most_components(stimuli: int) -> int:
+    """How many dimensions of either side are compared where their sizes do not count: (n − 1) // 2.
+
+    Two subspaces of more dimensions than that meet whatever the responses, and each such meeting
+    would count as a perfect correlation.
+    """
+    return (stimuli - 1) // 2
+
+
+def main_components(factor: Array, share: float = 1.0) -> tuple[Array, Array]:
+    """Principal components (n, k), orthonormal, and their variances (k,), descending.
+
+    `factor` (n, rank) are `coordinates`. Kept are the fewest components with the `share` of the
+    variance, at most `most_components`. Cost: n·rank² and the eigenvalues of a rank × rank matrix.
+    """
+    most = most_components(len(factor))
+    if share == 1 and factor.shape[1] <= most:
+        every, sizes, _ = np.linalg.svd(factor, full_matrices=False)
+        return every, sizes**2
+    # The squared problem is three times faster; its lost digits are those of small components.
+    ascending, axes = np.linalg.eigh(factor.T @ factor)
+    variances = ascending[::-1].clip(min=0)
+    enough = int((variances.cumsum() < (share - _MARGIN) * variances.sum()).sum()) + 1
+    kept = min(enough, most)
+    components: Array = factor @ axes[:, ::-1][:, :kept] / np.sqrt(variances[:kept])
+    return components, variances[:kept]
+
+
+_MARGIN: Final = 1e-12
+"""Rounding may not decide whether one more component is needed."""
 
 
 def over_subjects(brain: Brain, similarity: Callable[[Side, str], float]) -> xr.DataArray:

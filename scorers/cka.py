@@ -52,6 +52,8 @@ from ._gram import centred_kernel, require_comparable, squared_distances
     family="similarity",
     accepts=("responses",),
     invariant_to=("stimulus order", "unit order", "rotation", "isotropic scale", "translation"),
+    symmetric=True,
+    metric="arccos",
     splits={"kind": "halves", "scored": 500, "seed": 0},
     answers="Do model and brain span the same space, with the same dimensions large?",
     bibtex="""@inproceedings{kornblith2019similarity,
@@ -83,9 +85,10 @@ def cka(
 
     With `counts` (resample, stimulus) the stimuli weigh as often as they are drawn and the result
     is (resample, subject). The unbiased estimate never multiplies a stimulus with itself, nor with
-    its copies in a resample. The `kernel` "rbf" is exp(−d²/2σ²) with σ half the median distance of
-    the stimuli, the same in all resamples. Raises InputError where all responses are alike or
-    stimuli are fewer than 4.
+    its copies in a resample. Each kind is the cosine of two centred kernels as vectors, so its arc
+    is a metric. The `kernel` "rbf" is exp(−d²/2σ²) with σ half the median distance of the stimuli,
+    the same in all resamples. Raises InputError where all responses are alike or stimuli are fewer
+    than 4.
     """
     require_comparable(model, brain)
     if kernel not in _KERNELS:

@@ -9,6 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from tests.synthetic import brain, layer, responses
 
+from isocortex.benchmarks import load_scorer
 from isocortex.errors import IncompatibleError, InputError, UnknownNameError
 from isocortex.geometry import Brain, Dissimilarities, geometry_of
 
@@ -145,3 +146,22 @@ def test_wrong_options_are_named():
         mutual_knn(layer(), brain(), nearness="euclid")
     with pytest.raises(InputError, match="neighbours is 0, expected at least 1"):
         mutual_knn(layer(), brain(), neighbours=0)
+
+
+@pytest.mark.parametrize("name", ["mutual-knn", "mutual-knn-euclidean", "cknna"])
+@pytest.mark.parametrize("ties", [False, True])
+def test_neighbourhoods_are_apart_by_a_metric(name, ties):
+    """Shares of places have a distance, Σ|a − b|; with weights they are cosines of vectors."""
+    distance = np.arccos if name == "cknna" else lambda similarity: 1 - similarity
+    for seed in range(10):
+        sides = [responses(12, units, seed=3 * seed + units) for units in (2, 5, 3)]
+        sides[1][:, :2] = sides[0].values
+        sides[1][:, 2:] = sides[2].values
+        rounded = [2 * side.round() + 1 if ties else side for side in sides]
+        all_sides = tuple(geometry_of(side) for side in rounded)
+        everyone = Brain(("a", "b", "c"), all_sides)
+        similarity = np.array([load_scorer(name)(side, everyone).values for side in all_sides])
+        apart = distance(similarity.clip(-1, 1))
+        np.testing.assert_allclose(apart, apart.T, atol=1e-7)
+        np.testing.assert_allclose(np.diag(apart), 0, atol=1e-7)
+        assert apart[0, 2] <= apart[0, 1] + apart[1, 2] + 1e-9

@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import rbf_kernel
 from tests.synthetic import brain, layer, responses
 
+from isocortex.benchmarks import load_scorer
 from isocortex.errors import IncompatibleError, InputError, UnknownNameError
 from isocortex.geometry import Brain, Dissimilarities, geometry_of
 from isocortex.statistics import bootstrap_counts
@@ -181,3 +182,18 @@ def test_constant_responses_are_refused():
     constant = responses(10, 5) * 0 + np.arange(5)
     with pytest.raises(InputError, match="the model answers alike to all stimuli"):
         cka(geometry_of(constant), brain(10))
+
+
+@pytest.mark.parametrize("name", ["cka", "cka-biased", "cka-rbf", "cka-rbf-biased"])
+def test_the_arc_of_cka_is_a_metric(name):
+    """All are cosines of centred kernels; a sum of kernels lies on the way between the two."""
+    for seed in range(10):
+        x, y = responses(9, 3, seed=seed), responses(9, 3, seed=50 + seed)
+        both = responses(9, 6).copy(data=np.hstack([x.values, y.values]))
+        sides = tuple(geometry_of(each) for each in (x, both, y))
+        similarity = [load_scorer(name)(side, Brain(("a", "b", "c"), sides)) for side in sides]
+        arc = np.arccos(np.clip(similarity, -1, 1))
+        np.testing.assert_allclose(arc, arc.T, atol=1e-7)
+        assert arc[0, 2] <= arc[0, 1] + arc[1, 2] + 1e-9
+        if name in ("cka", "cka-biased"):  # the kernel of both is the sum: no detour
+            assert arc[0, 2] == pytest.approx(arc[0, 1] + arc[1, 2], abs=1e-7)
