@@ -1,6 +1,7 @@
 """Ceilings: what the best possible model would reach, given the noise of the recordings."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,7 @@ import xarray as xr
 
 from .geometry import Array, Brain, Dissimilarities, Positions, Side
 from .recordings import Form, brain_of
+from .responses import Choices
 from .scores import Ceiling
 from .statistics import columnwise_correlation, spearman_brown
 
@@ -18,21 +20,20 @@ Similarity = Callable[[Side, Brain], xr.DataArray]
 
 
 def subject_ceiling(similarity: Similarity, brain: Brain) -> Ceiling | None:
-    """The ceiling of dissimilarities from the agreement of subjects; None for a single subject.
+    """The ceiling of dissimilarities or choices from the agreement of subjects; None for one alone.
 
     Upper: the mean similarity of each subject to the mean of all; lower: to the mean of all others
     (Nili et al. 2014, PLoS Comput Biol 10:e1003553).
     """
     count = len(brain.subjects)
-    if count < 2 or not isinstance(brain.sides[0], Dissimilarities):
+    if count < 2 or not isinstance(brain.sides[0], (Dissimilarities, Choices)):
         return None
-    matrices = np.array([_matrix(side) for side in brain.sides])
-    upper = similarity(Dissimilarities(brain.ids, matrices.mean(axis=0)), brain)
+    upper = similarity(_mean_side(brain.sides), brain)
     lower = []
     for subject in range(count):
-        others = np.delete(matrices, subject, axis=0).mean(axis=0)
+        others = brain.sides[:subject] + brain.sides[subject + 1 :]
         one = Brain(brain.subjects[subject : subject + 1], brain.sides[subject : subject + 1])
-        lower.append(float(similarity(Dissimilarities(brain.ids, others), one).item()))
+        lower.append(float(similarity(_mean_side(others), one).item()))
     return Ceiling(float(np.mean(lower)), float(upper.mean()))
 
 
@@ -128,6 +129,11 @@ def repeat_halves(
     return halves
 
 
-def _matrix(side: Side) -> Array:
-    assert isinstance(side, Dissimilarities)  # checked by the caller; narrows the type
-    return side.matrix
+def _mean_side(sides: Sequence[Side]) -> Side:
+    """The mean of several subjects' dissimilarities, or of their shares of choices."""
+    first = sides[0]
+    if isinstance(first, Choices):
+        shares = [side.shares for side in sides if isinstance(side, Choices)]
+        return replace(first, shares=np.mean(shares, axis=0))
+    matrices = [side.matrix for side in sides if isinstance(side, Dissimilarities)]
+    return Dissimilarities(first.ids, np.mean(matrices, axis=0))
