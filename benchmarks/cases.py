@@ -1,10 +1,10 @@
 """The comparisons. Each returns measurements of equal work, checked for equal results."""
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from isocortex.registry import entries
 from isocortex.statistics import upper_triangle
 from isocortex.stimuli import StimulusSet
 
+from .streaming import streaming
 from .timing import Measurement, timed
 
 
@@ -28,11 +29,11 @@ def labelled(values: np.ndarray, dim: str = "unit") -> xr.DataArray:
 
 
 def rdm_pearson() -> list[Measurement]:
-    """A Pearson RDM of 1,000 stimuli × 20,000 units, against rsatoolbox and against one product."""
+    """A Pearson RDM of 1,000 stimuli × 50,000 units, against rsatoolbox and against one product."""
     import rsatoolbox
     from isocortex.scorers._rdm import pearson_dissimilarities
 
-    x = np.random.default_rng(0).normal(size=(1000, 20_000))
+    x = np.random.default_rng(0).normal(size=(1000, 50_000))
     ours, mine = timed(lambda: pearson_dissimilarities(geometry_of(labelled(x))))
     measurements = rsatoolbox.data.Dataset(x)
     theirs, their = timed(
@@ -69,34 +70,6 @@ def extraction() -> list[Measurement]:
     return [Measurement(ours, theirs, "bare forward pass", 0.0)]
 
 
-def extraction_memory() -> list[Measurement]:
-    """Peak memory of ResNet-18 on 200 images, 8 blocks: geometries under a cap, against units."""
-    code = """
-import re, sys, numpy as np, torch, torchvision
-from isocortex import as_candidate, Preprocessing, StimulusSet, extraction
-torch.set_num_threads(1)
-network = torchvision.models.resnet18(weights=None)
-layers = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
-candidate = as_candidate(network, Preprocessing(224, 224), name="resnet18", layers=layers)
-pixels = np.random.default_rng(0).integers(0, 256, (200, 224, 224, 3), dtype=np.uint8)
-stimuli = StimulusSet("noise", tuple(map(str, range(200))), list(pixels))
-# Not getrusage: its peak begins with that of the process which started this one.
-peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-before = peak()
-kept = getattr(extraction, sys.argv[1])(candidate, stimuli, batch_size=8)
-print((peak() - before) / 1024)
-"""
-
-    def peak(function: str) -> float:
-        environment = {**os.environ, "ISOCORTEX_MEMORY_BYTES": "5e7"}
-        command = [sys.executable, "-c", code, function]
-        found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return float(found.stdout)
-
-    ours, theirs = peak("extract_geometries"), peak("extract_responses")
-    return [Measurement(ours, theirs, "keeping all units", 0.0, "MB")]
-
-
 def listing() -> list[Measurement]:
     """Listing all cards, against importing what they describe."""
 
@@ -115,6 +88,7 @@ def listing() -> list[Measurement]:
 CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
     "rdm-pearson": rdm_pearson,
     "extraction": extraction,
-    "extraction-memory": extraction_memory,
+    "streaming": partial(streaming, 1000),
+    "streaming-100": partial(streaming, 100, cap="600MB"),
     "listing": listing,
 }

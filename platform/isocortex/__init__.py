@@ -7,6 +7,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agreements import agreement as agreement
+    from .agreements import plot_agreement as plot_agreement
+    from .agreements import score_table as score_table
+    from .answers import Engine as Engine
     from .benchmarks import Benchmark as Benchmark
     from .benchmarks import load_benchmark as load_benchmark
     from .benchmarks import load_dataset as load_dataset
@@ -26,18 +30,29 @@ if TYPE_CHECKING:
     from .geometry import Dissimilarities as Dissimilarities
     from .geometry import Geometry as Geometry
     from .geometry import geometry_of as geometry_of
+    from .inference import adjusted_p_values as adjusted_p_values
+    from .inference import max_statistic_p_values as max_statistic_p_values
+    from .inference import p_values as p_values
+    from .planning import plan_extraction as plan_extraction
     from .recordings import Recording as Recording
     from .registry import candidate as candidate
     from .registry import candidate_family as candidate_family
     from .registry import dataset as dataset
     from .registry import entries as entries
     from .registry import scorer as scorer
+    from .reliability import explained_signal_variance as explained_signal_variance
+    from .reliability import noise_corrected_correlation as noise_corrected_correlation
+    from .reliability import signal_ceiling as signal_ceiling
+    from .reliability import signal_reliability as signal_reliability
+    from .resampling import bootstrap as bootstrap
+    from .resampling import jackknife as jackknife
+    from .resampling import permutation_null as permutation_null
     from .responses import Choices as Choices
     from .responses import Responses as Responses
     from .responses import Trials as Trials
-    from .runs import Engine as Engine
     from .runs import load_candidate as load_candidate
     from .runs import score as score
+    from .runs import score_all as score_all
     from .scores import Score as Score
     from .stimuli import StimulusSet as StimulusSet
     from .store import Store as Store
@@ -46,6 +61,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "agreements": ("agreement", "plot_agreement", "score_table"),
+    "answers": ("Engine",),
     "benchmarks": (
         "Benchmark",
         "load_benchmark",
@@ -59,10 +76,19 @@ _NAMES = {
     "evaluation": ("evaluate",),
     "extraction": ("extract_geometries", "extract_responses"),
     "geometry": ("Brain", "Dissimilarities", "Geometry", "geometry_of"),
+    "inference": ("adjusted_p_values", "max_statistic_p_values", "p_values"),
+    "planning": ("plan_extraction",),
     "recordings": ("Recording",),
     "registry": ("candidate", "candidate_family", "dataset", "entries", "scorer"),
+    "reliability": (
+        "explained_signal_variance",
+        "noise_corrected_correlation",
+        "signal_ceiling",
+        "signal_reliability",
+    ),
+    "resampling": ("bootstrap", "jackknife", "permutation_null"),
     "responses": ("Choices", "Responses", "Trials"),
-    "runs": ("Engine", "load_candidate", "score"),
+    "runs": ("load_candidate", "score", "score_all"),
     "scores": ("Score",),
     "stimuli": ("StimulusSet",),
     "store": ("Store", "open_store"),

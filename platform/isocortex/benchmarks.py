@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -22,11 +22,12 @@ from .code_hashes import code_sha256
 from .errors import IncompatibleError, UnknownNameError
 from .fingerprints import fingerprint
 from .geometry import Array, Brain, Positions, Side
-from .recordings import Form, Recording, brain_of, mean_responses
+from .recordings import Form, Recording, brain_of, mean_responses, split_region
 from .scores import Ceiling
-from .splits import Split, make_splits
+from .splits import Split, follows_recording, make_splits
+from .units import UNITS_READ, UNITS_SEED
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 """Counted up whenever a change of the core would change a score; it makes every benchmark new."""
 
 
@@ -61,7 +62,7 @@ class Benchmark:
                 "region": self.region,
                 "scorer": self.scorer_fingerprint,
                 "protocol": self.protocol,
-                "splits": [split.test.tolist() for split in self.splits],
+                "splits": [split.facts() for split in self.splits],
             }
         )
 
@@ -81,34 +82,55 @@ class Benchmark:
     @property
     def protocol(self) -> dict[str, Any]:
         """How layers are chosen, stimuli held out and scores resampled, as JSON-like facts."""
-        return {
+        facts = {
             "version": PROTOCOL_VERSION,
             "splits": dict(self.card.splits),
             "resamples": self.resamples,
             "confidence": self.confidence,
             "seed": self.seed,
         }
+        if self.card.reads == "units":
+            facts["units"] = {"read": UNITS_READ, "seed": UNITS_SEED}
+        return facts
 
     @cached_property
     def order(self) -> Positions:
         """The order in which stimuli enter the splits: of their ids, or as they were recorded."""
         ids = self.recording.stimuli.ids
-        if self.card.splits.get("order") == "recorded":
+        if follows_recording(self.card.splits):
             return np.arange(len(ids))
         return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
 
     @cached_property
     def splits(self) -> list[Split]:
         """Which stimuli choose and fit, and which are scored: positions in `order`."""
-        categories = self.recording.stimuli.metadata.get("category")
-        strata = None if categories is None else [str(categories[each]) for each in self.order]
-        return make_splits(len(self.order), self.card.splits, strata=strata)
+        if self.card.family == "encoding" and self.card.splits["kind"] == "all":
+            raise IncompatibleError(
+                f"{self.card.name} predicts responses that it never saw; choose splits that hold "
+                "some out, such as k-fold"
+            )
+        metadata = {
+            name: [values[each] for each in self.order]
+            for name, values in self.recording.stimuli.metadata.items()
+        }
+        return make_splits(len(self.order), self.card.splits, metadata=metadata)
+
+    def with_splits(self, **protocol: Any) -> "Benchmark":
+        """The same benchmark with other splits, such as `kind="group", folds=5, by="session"`.
+
+        `protocol` is that of `isocortex.splits.make_splits`, whose errors are raised at once. The
+        name stays; protocol and fingerprint tell the two apart.
+        """
+        other = replace(self, card=replace(self.card, splits=protocol))
+        _ = other.splits  # raises what is wrong with them
+        return other
 
     @cached_property
     def region_in_order(self) -> xr.DataArray:
         """The region as recorded, with its stimuli in `order`."""
-        dims = {"stimulus", "other_stimulus"} & set(self.recording.region(self.region).dims)
-        return self.recording.region(self.region).isel(dict.fromkeys(dims, self.order))
+        region = self.recording.region(self.region)
+        dims = {"stimulus", "other_stimulus"} & set(region.dims)
+        return region.isel(dict.fromkeys(dims, self.order))
 
     @property
     def forms(self) -> tuple[Form, Form]:
@@ -207,14 +229,18 @@ def load_dataset(name: str) -> Recording:
 
 
 def split_name(name: str) -> tuple[str, str, str]:
-    """The dataset, region and scorer of a benchmark's name. Raises UnknownNameError."""
+    """The dataset, region and scorer of a benchmark's name. Raises UnknownNameError.
+
+    The region may name a bin of time, as "V4@0.1" does; whether it exists, the recording knows.
+    """
     parts = name.split("/")
     if len(parts) != 3:
         raise UnknownNameError.among("benchmark", name, offered_benchmarks())
     dataset, region, scorer = parts
     card = registry.dataset_card(dataset)
-    if region not in card.regions:
-        raise UnknownNameError.among(f"region of {dataset}", region, card.regions)
+    area, _ = split_region(region)
+    if area not in card.regions:
+        raise UnknownNameError.among(f"region of {dataset}", area, card.regions)
     registry.scorer_card(scorer)
     return dataset, region, scorer
 

@@ -5,11 +5,9 @@ test stimuli are scored. Both sides are brought into one order (of the stimulus 
 the order in which stimuli are given changes nothing.
 """
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -21,21 +19,11 @@ from .errors import IncompatibleError, InputError
 from .geometry import Array, Geometry, Side, geometry_of, require_same_stimuli
 from .responses import Responses
 from .scores import Score, normalise
-from .statistics import (
-    Counts,
-    bootstrap_counts,
-    bootstrap_positions,
-    columnwise_correlation,
-    dual_variance,
-    half_sample_positions,
-    interval,
-    spearman_brown,
-    weighted_columnwise_correlation,
-)
+from .statistics import columnwise_correlation, spearman_brown
+from .uncertainty import encoding_variation, in_parallel, over_neuroids, similarity_variation
+from .variation import Variation
 
 Layers = Mapping[str, Side]
-Item = TypeVar("Item")
-Part = TypeVar("Part")
 
 
 def evaluate(benchmark: Benchmark, layers: Layers, *, candidate: str = "model") -> Score:
@@ -47,7 +35,7 @@ def evaluate(benchmark: Benchmark, layers: Layers, *, candidate: str = "model") 
     """
     if not layers:
         raise InputError(f"{candidate} has no layer to score")
-    ordered = {name: _in_order(side, benchmark) for name, side in layers.items()}
+    ordered = _Ordered(layers, benchmark)
     # The matrices are small: one BLAS thread for each layer beats all threads on every layer.
     with threadpool_limits(1):
         if benchmark.card.family == "encoding":
@@ -55,12 +43,38 @@ def evaluate(benchmark: Benchmark, layers: Layers, *, candidate: str = "model") 
         return _similarity_score(benchmark, ordered, candidate)
 
 
+class _Ordered(Mapping[str, Side]):
+    """The layers in the benchmark's order of stimuli, one at a time: each is looked up when it is
+    needed, so that not all of them need be in memory at once."""
+
+    def __init__(self, layers: Layers, benchmark: Benchmark) -> None:
+        self._layers = layers
+        self._benchmark = benchmark
+        self._gathered: dict[str, Side] = {}
+
+    def __getitem__(self, layer: str) -> Side:
+        if layer in self._gathered:
+            return self._gathered[layer]
+        given = self._layers[layer]
+        side = _in_order(given, self._benchmark)
+        if isinstance(given, Responses) and isinstance(side, Geometry):
+            self._gathered[layer] = side  # what is given in memory may as well be gathered once
+        return side
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
 def _in_order(side: Side, benchmark: Benchmark) -> Side:
-    wanted = benchmark.brain.ids
-    where = {name: position for position, name in enumerate(side.ids)}
-    if set(where) != set(wanted):
-        require_same_stimuli(side, benchmark.brain)
-    ordered = side.select(np.array([where[name] for name in wanted], dtype=np.intp))
+    wanted, ordered = benchmark.brain.ids, side
+    if side.ids != wanted:
+        where = {name: position for position, name in enumerate(side.ids)}
+        if set(where) != set(wanted):
+            require_same_stimuli(side, benchmark.brain)
+        ordered = side.select(np.array([where[name] for name in wanted], dtype=np.intp))
     if benchmark.card.reads == "geometry" and isinstance(ordered, Responses):
         return geometry_of(ordered)
     if benchmark.card.reads == "units" and not isinstance(ordered, Responses):
@@ -70,26 +84,23 @@ def _in_order(side: Side, benchmark: Benchmark) -> Side:
     return ordered
 
 
-def _in_parallel(function: Callable[[Item], Part], items: Iterable[Item]) -> list[Part]:
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(function, items))
-
-
 def _similarity_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
     """Choose the layer on each split's training half, score its test half, resample."""
     names, subjects = list(layers), list(benchmark.brain.subjects)
-    fits = _in_parallel(lambda name: _fold_similarities(benchmark, layers[name]), names)
+    fits = in_parallel(lambda name: _fold_similarities(benchmark, layers[name]), names)
     train, test = np.array(fits).transpose(1, 2, 0, 3)  # each (fold, layer, subject)
     best = train.mean(axis=2).argmax(axis=1)
     chosen = [names[position] for position in best]
+    sides = {name: layers[name] for name in set(chosen)}
     by_subject = test[np.arange(len(best)), best]
     return _assembled(
         benchmark,
         candidate,
         chosen=chosen,
-        resampled=_resampled_similarity(benchmark, [layers[name] for name in chosen], by_subject),
+        variation=similarity_variation(benchmark, [sides[name] for name in chosen], by_subject),
         by={
             "layer_score": ("layer", test.mean(axis=(0, 2))),
+            **_layer_facts(layers, "layer"),
             "fold_score": ("fold", by_subject.mean(axis=1)),
             "subject_score": ("subject", by_subject.mean(axis=0)),
         },
@@ -111,47 +122,6 @@ def _fold_similarities(benchmark: Benchmark, side: Side) -> Array:
     return np.array([train, test])
 
 
-def _resampled_similarity(benchmark: Benchmark, chosen: Sequence[Side], by_subject: Array) -> Array:
-    """The raw score under a bootstrap over stimuli and, if several, subjects: (resample,).
-
-    `chosen` is the layer of each fold, `by_subject` (fold, subject) what they scored. Drawing both
-    factors at once counts their interaction three times: the spread is scaled to the corrected one.
-    """
-    resamples, seed = benchmark.resamples, benchmark.seed
-    stimuli, subjects = len(benchmark.order), by_subject.shape[1]
-    counts = bootstrap_counts(stimuli, resamples, seed=seed)
-    folds = _in_parallel(
-        lambda fold: _fold_resamples(benchmark, chosen[fold], fold, counts), range(len(chosen))
-    )
-    similarity = np.mean(folds, axis=0)
-    if subjects == 1:
-        return np.asarray(similarity[:, 0])
-    shares = bootstrap_counts(subjects, resamples, seed=seed + 1) / subjects
-    both = (similarity * shares).sum(axis=1)
-    variance = dual_variance(
-        float(both.var()),
-        (float(similarity.mean(axis=1).var()), stimuli),
-        (float((shares @ by_subject.mean(axis=0)).var()), subjects),
-    )
-    return np.asarray(both.mean() + (both - both.mean()) * np.sqrt(variance / both.var()))
-
-
-def _fold_resamples(benchmark: Benchmark, layer: Side, fold: int, counts: Counts) -> Array:
-    """The similarity on a fold's test stimuli in each resample: (resample, subject).
-
-    A scorer that takes no counts is given random halves of the stimuli instead of a bootstrap.
-    """
-    test = benchmark.splits[fold].test
-    model, brain = layer.select(test), benchmark.test_brains[fold]
-    if benchmark.weighs_stimuli:
-        resampled = benchmark.similarity(model, brain, counts=counts[:, test])
-        return np.asarray(resampled.transpose("resample", "subject").values)
-    halves = half_sample_positions(len(test), len(counts), seed=benchmark.seed + fold)
-    return np.array(
-        [benchmark.similarity(model.select(half), brain.select(half)).values for half in halves]
-    )
-
-
 def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
     """Choose the layer on each split's training stimuli, predict its test stimuli, resample."""
     names, fits = _fits(benchmark, layers)
@@ -159,15 +129,16 @@ def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Sco
     best = selection.argmax(axis=0)
     predicted = [fits[layer][fold] for fold, layer in enumerate(best)]
     by_neuroid = _correlations(benchmark, predicted)
-    layer_scores = [_over_neuroids(_correlations(benchmark, fit)).mean() for fit in fits]
+    layer_scores = [over_neuroids(_correlations(benchmark, fit)).mean() for fit in fits]
     return _assembled(
         benchmark,
         candidate,
         chosen=[names[position] for position in best],
-        resampled=_resampled_encoding(benchmark, predicted),
+        variation=encoding_variation(benchmark, predicted, by_neuroid),
         by={
             "layer_score": ("layer", np.array(layer_scores)),
-            "fold_score": ("fold", _over_neuroids(by_neuroid)),
+            **_layer_facts(layers, "layer" if names == list(layers) else "part"),
+            "fold_score": ("fold", over_neuroids(by_neuroid)),
             "neuroid_score": ("neuroid", by_neuroid.mean(axis=0)),
             "subject_score": ("subject", _by_subject(benchmark, by_neuroid)),
             **_shares(predicted),
@@ -197,7 +168,7 @@ def _fits(benchmark: Benchmark, layers: Layers) -> tuple[list[str], list[list[He
     if benchmark.card.layers == "together":
         return [ALL_LAYERS], [_predictions(benchmark, layers)]
     names = list(layers)
-    return names, _in_parallel(lambda name: _predictions(benchmark, layers[name]), names)
+    return names, in_parallel(lambda name: _predictions(benchmark, layers[name]), names)
 
 
 def _predictions(benchmark: Benchmark, model: Side | Layers) -> list[HeldOut]:
@@ -221,15 +192,10 @@ def _correlations(benchmark: Benchmark, predicted: Sequence[HeldOut]) -> Array:
     )
 
 
-def _over_neuroids(correlations: Array) -> Array:
-    """The median over neuroids in each fold; the mean over folds is the score, as Brain-Score's."""
-    return np.asarray(np.median(correlations, axis=-1))
-
-
 def _by_subject(benchmark: Benchmark, by_neuroid: Array) -> Array:
     subjects = benchmark.responses.subject.values.astype(str)
     each = [by_neuroid[:, subjects == name] for name in benchmark.brain.subjects]
-    return np.array([_over_neuroids(correlations).mean() for correlations in each])
+    return np.array([over_neuroids(correlations).mean() for correlations in each])
 
 
 def _reliability(benchmark: Benchmark) -> dict[str, tuple[str, Array]]:
@@ -240,20 +206,23 @@ def _reliability(benchmark: Benchmark) -> dict[str, tuple[str, Array]]:
     return {"neuroid_reliability": ("neuroid", spearman_brown(agreement))}
 
 
-def _resampled_encoding(benchmark: Benchmark, predicted: Sequence[HeldOut]) -> Array:
-    """The raw score under a bootstrap over stimuli and neuroids, the fits fixed: (resample,)."""
-    resamples, seed = benchmark.resamples, benchmark.seed
-    stimuli, neuroids = benchmark.responses.shape
-    counts = bootstrap_counts(stimuli, resamples, seed=seed)
-    drawn = bootstrap_positions(neuroids, resamples, seed=seed + 1)
+def _layer_facts(layers: Layers, dim: str) -> dict[str, tuple[str, Array]]:
+    """What was read of each layer: its units, how many of them, and what a projection cost."""
+    facts = [_side_facts(side) for side in layers.values()]
+    keys = dict.fromkeys(key for each in facts for key in each)
+    return {f"layer_{key}": (dim, np.array([each.get(key, 0) for each in facts])) for key in keys}
 
-    def fold_score(each: HeldOut) -> Array:
-        test = each.split.test
-        observed = benchmark.responses.values[test]
-        r = weighted_columnwise_correlation(each.prediction, observed, counts[:, test])
-        return _over_neuroids(np.take_along_axis(r, drawn, axis=1))
 
-    return np.asarray(np.mean([fold_score(each) for each in predicted], axis=0))
+def _side_facts(side: Side) -> dict[str, float]:
+    if isinstance(side, Responses):
+        return {"units": side.total, "units_read": side.values.shape[1]}
+    if not isinstance(side, Geometry):
+        return {}
+    if side.projection is None:
+        return {"units": side.units}
+    projection = side.projection
+    errors = {"error_bound": projection.bound, "error": projection.error}
+    return {"units": side.units, "projected_to": projection.dimensions, **errors}
 
 
 def _assembled(
@@ -261,22 +230,20 @@ def _assembled(
     candidate: str,
     *,
     chosen: Sequence[str],
-    resampled: Array,
+    variation: Variation,
     by: Mapping[str, tuple[str | tuple[str, str], Array]],
     coords: Mapping[str, Sequence[str]],
     over: tuple[str, ...],
 ) -> Score:
     raw = float(np.mean(by["fold_score"][1]))
-    # A resample holds fewer different stimuli than the sample, which shifts some estimators (biased
-    # CKA most of all). The spread is what resampling tells; its centre is the score.
-    resampled = resampled - resampled.mean() + raw
-    low, high = interval(resampled, confidence=benchmark.confidence)
+    low, high = variation.interval(raw, confidence=benchmark.confidence)
     normalisation = benchmark.card.normalisation
     detail = xr.Dataset(
         {
             **by,
             "fold_layer": ("fold", np.array(chosen)),
-            "resampled_raw": ("resample", resampled),
+            "resampled_raw": ("resample", variation.draws(raw)),
+            **variation.as_variables(),
         },
         coords={key: list(values) for key, values in coords.items()},
         attrs={"normalisation": normalisation},

@@ -1,13 +1,14 @@
-"""Extraction: what the layers of a candidate answer to stimuli, all layers in one forward pass.
+"""Extraction: what the layers of a candidate answer to stimuli, as many in one pass as fit.
 
-The rows of each layer are held only until the pass ends: in memory up to a cap, on disk past it.
-Then they are folded into the layer's geometry, n × n, and dropped.
+The rows of each layer are held only until the pass ends, where the plan says: in memory, on disk or
+projected. Then they are folded into the layer's geometry, n × n, and dropped; of the units, those
+that are read as they are stay besides.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +17,53 @@ import torch
 import xarray as xr
 
 from .candidates import Candidate
-from .errors import InputError, IsocortexError
-from .geometry import Geometry, gather_geometry
-from .rows import KeptRows, RowStore
+from .forward import batches, require_taken_part, run_batch, tapped
+from .geometry import Geometry
+from .planning import LayerPlan, Plan, plan_extraction
+from .responses import Array, Positions, Responses
+from .rows import RowStore
 from .stimuli import StimulusSet
+from .units import map_places, own_places, sampled_units
 
 EXTRACTION_VERSION: Final = 1
 """Counted up whenever a change of this file would change a response: it empties the cache."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of stimuli done and of all stimuli."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerAnswers:
+    """What one layer answers: its geometry and, if the plan keeps units, a sample of them."""
+
+    layer: str
+    geometry: Geometry
+    responses: Responses | None
+
+
+def extract_answers(
+    candidate: Candidate,
+    stimuli: StimulusSet,
+    plan: Plan,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Iterator[LayerAnswers]:
+    """What each layer answers, one layer at a time, from as many passes as were planned.
+
+    Whoever keeps none of them stays under the plan's cap. Raises InputError for stimuli the network
+    can't take and responses that are not finite.
+    """
+    for layers in plan.passes:
+        chosen = replace(candidate, layers=tuple(each.layer for each in layers))
+        plans = {each.layer: each for each in layers}
+        with _extracted(chosen, stimuli, plans, plan.batch_size, device, progress) as rows:
+            for layer in chosen.layers:
+                name = f"layer {layer} of {candidate.card.name}"
+                geometry = rows.fold(layer, stimuli.ids, name=name)
+                yield LayerAnswers(
+                    layer, geometry, _responses(candidate, stimuli, plans[layer], rows)
+                )
 
 
 def extract_geometries(
@@ -38,15 +76,13 @@ def extract_geometries(
 ) -> dict[str, Geometry]:
     """The geometry of each of the candidate's layers on the stimuli, from one forward pass.
 
-    Activations are held in memory up to `ISOCORTEX_MEMORY_BYTES`, the rest in a temporary file.
-    Raises InputError for stimuli the network can't take and responses that are not finite.
+    Activations are held as `plan_extraction` finds room for them. Raises InputError for stimuli the
+    network can't take and responses that are not finite.
     """
-    with _extracted(candidate, stimuli, batch_size, device, progress) as rows:
-        geometries = {}
-        for layer in candidate.layers:
-            name = f"layer {layer} of {candidate.card.name}"
-            geometries[layer] = gather_geometry(stimuli.ids, rows.pop(layer), name=name)
-        return geometries
+    plan = plan_extraction(candidate, stimuli, batch_size=batch_size, device=device)
+    found = extract_answers(candidate, stimuli, plan, device=device, progress=progress)
+    geometries = {each.layer: each.geometry for each in found}
+    return {layer: geometries[layer] for layer in candidate.layers}
 
 
 def extract_responses(
@@ -61,11 +97,11 @@ def extract_responses(
 
     Units are the layer's output in C order: channel, row, column for a convolution.
     """
-    with _extracted(candidate, stimuli, batch_size, device, progress) as rows:
+    with _extracted(candidate, stimuli, {}, batch_size, device, progress) as rows:
         coords = {"stimulus": list(stimuli.ids)}
         return {
             layer: xr.DataArray(
-                rows[layer][:, :],
+                rows.layers[layer],
                 dims=("stimulus", "unit"),
                 coords=coords,
                 attrs={"units": "arbitrary", "candidate": candidate.card.name, "layer": layer},
@@ -78,112 +114,44 @@ def extract_responses(
 def _extracted(
     candidate: Candidate,
     stimuli: StimulusSet,
+    plans: Mapping[str, LayerPlan],
     batch_size: int,
     device: str,
     progress: Progress | None,
-) -> Iterator[dict[str, KeptRows]]:
-    """The rows of every layer; those that do not fit into memory lie in a file that goes away."""
+) -> Iterator[RowStore]:
+    """The rows of every layer after one pass; those on disk lie in a folder that goes away."""
     with tempfile.TemporaryDirectory(prefix="isocortex-", ignore_cleanup_errors=True) as folder:
-        rows = RowStore(len(stimuli), Path(folder))
-        module = candidate.module.to(device)
-        with _deterministic(), _evaluating(module), _tapped(candidate, rows):
-            for start, batch in _batches(candidate, stimuli, batch_size):
+        rows = RowStore(len(stimuli), Path(folder), plans, _sampled(plans))
+        with tapped(candidate, device, rows.put):
+            for start, batch in batches(candidate, stimuli, batch_size):
                 rows.begin(start, len(batch))
-                _run(candidate, batch.to(device))
+                run_batch(candidate, batch.to(device))
                 if progress:
                     progress(start + len(batch), len(stimuli))
-        for layer in candidate.layers:
-            if layer not in rows.layers:
-                raise InputError(
-                    f"layer {layer} of {candidate.card.name} takes no part in a forward pass"
-                )
-        yield rows.layers
+        require_taken_part(candidate, rows.layers)
+        yield rows
 
 
-def _batches(
-    candidate: Candidate, stimuli: StimulusSet, batch_size: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Batches of stimuli as the network takes them, each with the position of its first one."""
-    with ThreadPoolExecutor(max_workers=2) as readers:
-        for start in range(0, len(stimuli), batch_size):
-            positions = range(start, min(start + batch_size, len(stimuli)))
-            ready = list(readers.map(lambda each: _input(candidate, stimuli, each), positions))
-            shapes = {tuple(tensor.shape) for tensor in ready}
-            if len(shapes) > 1:
-                raise InputError(
-                    f"stimuli of {stimuli.name} reach {candidate.card.name} in different sizes: "
-                    f"{sorted(shapes)}; its preprocessing must bring them to one"
-                )
-            yield start, torch.stack(ready)
+def _sampled(plans: Mapping[str, LayerPlan]) -> dict[str, Positions]:
+    return {layer: sampled_units(plan.units) for layer, plan in plans.items() if plan.units_bytes}
 
 
-def _input(candidate: Candidate, stimuli: StimulusSet, position: int) -> torch.Tensor:
-    stimulus = stimuli.read(position)
-    if candidate.preprocessing is not None:
-        if stimuli.modality != "image":
-            raise InputError(
-                f"{candidate.card.name} takes images; the stimuli of {stimuli.name} are of the "
-                f"modality {stimuli.modality!r}. Give it no preprocessing to pass arrays on"
-            )
-        return candidate.preprocessing(stimulus)
-    if stimulus.dtype.kind not in "fiub":
-        raise InputError(
-            f"stimulus {stimuli.ids[position]!r} has dtype {stimulus.dtype}; numbers are expected"
-        )
-    return torch.from_numpy(np.ascontiguousarray(stimulus)).to(torch.float32)
+def _responses(
+    candidate: Candidate, stimuli: StimulusSet, plan: LayerPlan, rows: RowStore
+) -> Responses | None:
+    """The units that are read of a layer, with their places."""
+    if not plan.units_bytes:
+        return None
+    units, values = rows.sampled[plan.layer], rows.units.pop(plan.layer)
+    module = candidate.module.get_submodule(plan.layer)
+    places = _places(module, plan, units)
+    return Responses(stimuli.ids, values.astype(np.float64), places, plan.units)
 
 
-def _run(candidate: Candidate, batch: torch.Tensor) -> None:
-    """One forward pass. Not `inference_mode`: networks that relax call autograd in `forward`."""
-    try:
-        with torch.no_grad():
-            candidate.module(batch)
-    except IsocortexError:  # from a hook
-        raise
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        raise InputError(
-            f"{candidate.card.name} failed on stimuli of shape {tuple(batch.shape)} and dtype "
-            f"{batch.dtype}: {str(error).splitlines()[0]}. Check the size, channels and dtype that "
-            "its preprocessing makes"
-        ) from error
-
-
-@contextmanager
-def _tapped(candidate: Candidate, rows: RowStore) -> Iterator[None]:
-    """Hooks that put each layer's output into `rows` at once, before an in-place operation."""
-    modules = dict(candidate.module.named_modules())
-
-    def tap(layer: str) -> Callable[..., None]:
-        return lambda module, inputs, output: rows.put(layer, output)
-
-    handles = [modules[layer].register_forward_hook(tap(layer)) for layer in candidate.layers]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def _evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """The module in evaluation mode, and each part back in its own mode afterwards."""
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in training.items():
-            part.training = mode
-
-
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    """Full float32 precision and the same algorithm on every run, also on CUDA."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = (cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32)
-    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = True, False, False
-    matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = before
+def _places(module: torch.nn.Module, plan: LayerPlan, units: Positions) -> Array | None:
+    """What the layer says of its units' places, else their places in the map."""
+    own = getattr(module, "unit_places", None)
+    if own is None:
+        return map_places(plan.shape, units)
+    places = own.detach().cpu().numpy() if isinstance(own, torch.Tensor) else np.asarray(own)
+    return own_places(places, plan.shape, units, layer=plan.layer)

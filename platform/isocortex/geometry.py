@@ -5,7 +5,7 @@ row means and the number of units besides. So a layer of 800,000 units on 1,000 
 1,000 × 1,000 matrix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -18,8 +18,26 @@ from .responses import Array as Array
 from .responses import Choices, Responses, Trials
 from .responses import Positions as Positions
 
-_BLOCK_BYTES: Final = 32 * 10**6
+BLOCK_BYTES: Final = 32 * 10**6
 """How much of the responses is held in float64 at once while a Gram matrix is summed."""
+
+GATHERED_SQUARES: Final = 2
+"""How many n × n matrices are held while a Gram matrix is summed: the sum and one block's share."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """How a geometry was reduced: its row-centred responses went through a random projection.
+
+    They were brought to `dimensions` by the matrix of `seed`. `bound` is the relative error ε that
+    squared distances stay within (see `isocortex.projection`), `error` the root mean square of the
+    relative errors that were seen.
+    """
+
+    dimensions: int
+    seed: int
+    bound: float
+    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +46,14 @@ class Geometry:
 
     `gram` (n, n) holds Σᵤ (xᵢᵤ − mᵢ)(xⱼᵤ − mⱼ) over the units u, with mᵢ in `means` (n,): the means
     are kept apart because adding them would cost the digits that a Pearson RDM needs. `units` is
-    the number of units.
+    the number of units. `projection` says how `gram` was estimated; None where it is exact.
     """
 
     ids: tuple[str, ...]
     gram: Array = field(repr=False)
     means: Array = field(repr=False)
     units: int
+    projection: Projection | None = None
 
     def select(self, positions: Positions) -> "Geometry":
         """The geometry of some of the stimuli, in the order of `positions`."""
@@ -125,26 +144,48 @@ class Rows(Protocol):
     def __getitem__(self, block: tuple[slice, slice], /) -> npt.NDArray[np.floating]: ...
 
 
-def gather_geometry(ids: Sequence[str], rows: Rows, *, name: str) -> Geometry:
+def gather_geometry(
+    ids: Sequence[str], rows: Rows, *, name: str, means: Array | None = None
+) -> Geometry:
     """The geometry of `rows` (n, p), which may lie on disk: they are read in blocks of units.
 
-    Cost: n²p multiplications in float64. Raises InputError, with `name`, if a value is not finite.
+    Rows whose `means` (n,) are known are read once, and not twice. Cost: n²p/2 multiplications in
+    float64; `GATHERED_SQUARES` n × n matrices and 3 × `BLOCK_BYTES` in memory. Raises InputError,
+    with `name`, if a value is not finite.
     """
     stimuli, units = rows.shape
-    means = np.zeros(stimuli)
-    gram = np.zeros((stimuli, stimuli))
-    width = max(1, _BLOCK_BYTES // (8 * stimuli))
-    starts = range(0, units, width)
-    for start in starts:
-        means += rows[:, start : start + width].sum(axis=1, dtype=np.float64)
-    means /= units
+    if means is None:
+        means = np.zeros(stimuli)
+        for block in _blocks(rows):
+            means += block.sum(axis=1, dtype=np.float64)
+        means /= units
+    require_finite(ids, means, name=name)
+    return Geometry(tuple(ids), sum_products(rows, means), means, units)
+
+
+def sum_products(rows: Rows, means: Array) -> Array:
+    """Σᵤ (xᵢᵤ − mᵢ)(xⱼᵤ − mⱼ) over the units u of `rows` (n, p), with m in `means`: (n, n)."""
+    gram = np.zeros((len(means), len(means)))
+    for block in _blocks(rows):
+        deviations = block.astype(np.float64)
+        deviations -= means[:, None]
+        gram += deviations @ deviations.T  # a matrix by its own transpose: half the work (syrk)
+    return gram
+
+
+def require_finite(ids: Sequence[str], means: Array, *, name: str) -> None:
+    """Raise InputError, with `name`, unless the mean response to each stimulus is finite."""
     if not np.isfinite(means).all():
         bad = ids[int(np.flatnonzero(~np.isfinite(means))[0])]
         raise InputError(f"{name}: the response to stimulus {bad!r} is not finite")
-    for start in starts:
-        block = rows[:, start : start + width].astype(np.float64) - means[:, None]
-        gram += block @ block.T
-    return Geometry(tuple(ids), gram, means, units)
+
+
+def _blocks(rows: Rows) -> Iterator[npt.NDArray[np.floating]]:
+    """The rows (n, p) in blocks of units, each of `BLOCK_BYTES` at most in float64."""
+    stimuli, units = rows.shape
+    width = max(1, BLOCK_BYTES // (8 * stimuli))
+    for start in range(0, units, width):
+        yield rows[:, start : start + width]
 
 
 def centre(matrix: Array) -> Array:

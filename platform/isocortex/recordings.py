@@ -18,6 +18,8 @@ from .stimuli import StimulusSet
 RESPONSE_DIMS = ("stimulus", "repeat", "neuroid")
 DISSIMILARITY_DIMS = ("subject", "stimulus", "other_stimulus")
 CHOICE_DIMS = ("subject", "stimulus", "choice")
+TIME = "time"
+"""The last dim of responses and dissimilarities that were recorded in bins of time."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Recording:
     A region is either responses, dims (stimulus, repeat, neuroid) with a `subject` for each
     neuroid and NaN exactly where a trial is missing; dissimilarities, dims (subject, stimulus,
     other_stimulus), symmetric with a zero diagonal; or choices, dims (subject, stimulus, choice),
-    the share of trials on which a stimulus was called so. Attributes hold `units` and provenance.
-    Anything else raises InputError or MismatchError here, not later.
+    the share of trials on which a stimulus was called so. Responses and dissimilarities may have a
+    last dim `time`, whose coordinate is the centre of each bin in seconds from onset; a trial is
+    missing in all bins or in none. Attributes hold `units` and provenance. Anything else raises
+    InputError or MismatchError here, not later.
     """
 
     card: DatasetCard
@@ -54,10 +58,21 @@ class Recording:
         return self.card.recorded
 
     def region(self, name: str) -> xr.DataArray:
-        """The responses or dissimilarities of one region. Raises UnknownNameError."""
-        if name not in self.regions:
-            raise UnknownNameError.among(f"region of {self.card.name}", name, self.regions)
-        return self.regions[name]
+        """What was recorded of one region: of "V4@0.1" in the bin at 0.1 seconds, of "V4" in all.
+
+        Bins are averaged, so that the result has no `time`. Raises UnknownNameError for another
+        region or bin.
+        """
+        area, moment = split_region(name)
+        if area not in self.regions:
+            raise UnknownNameError.among(f"region of {self.card.name}", area, self.regions)
+        region = self.regions[area]
+        bins = [_bin_name(centre) for centre in region[TIME].values] if TIME in region.dims else []
+        if moment is None:
+            return region.mean(TIME, skipna=False, keep_attrs=True) if bins else region
+        if moment not in bins:
+            raise UnknownNameError.among(f"time bin of {self.card.name}/{area}", moment, bins)
+        return region.isel({TIME: bins.index(moment)}, drop=True)
 
     @cached_property
     def content_hash(self) -> str:
@@ -70,6 +85,20 @@ class Recording:
             for name, region in self.regions.items()
         }
         return fingerprint({"stimuli": self.stimuli.content_hash, "regions": facts})
+
+
+def split_region(name: str) -> tuple[str, str | None]:
+    """The region of a benchmark and its bin of time, None for the mean over time.
+
+    >>> split_region("V4@0.1"), split_region("V4")
+    (('V4', '0.1'), ('V4', None))
+    """
+    area, sign, moment = name.partition("@")
+    return area, moment if sign else None
+
+
+def _bin_name(centre: float) -> str:
+    return f"{centre:g}"  # one spelling for each bin, so that no benchmark has two names
 
 
 def mean_responses(region: xr.DataArray) -> xr.DataArray:
@@ -144,9 +173,11 @@ def _check_responses(region: xr.DataArray, place: str) -> None:
     if np.isinf(region.values).any():
         raise InputError(f"{place}: infinite responses; NaN marks a missing trial")
     missing = np.isnan(region.values)
+    if TIME in region.dims and (missing != missing[..., :1]).any():
+        raise InputError(f"{place}: a trial is missing (NaN) in some bins of time, but not in all")
     empty = missing.all(axis=1)
     if empty.any():
-        stimulus, neuroid = np.argwhere(empty)[0]
+        stimulus, neuroid, *_ = np.argwhere(empty)[0]
         raise InputError(
             f"{place}: neuroid '{region.neuroid.values[neuroid]}' has no trial of stimulus "
             f"'{region.stimulus.values[stimulus]}'; drop that stimulus or that neuroid"
@@ -158,7 +189,7 @@ def _check_dissimilarities(region: xr.DataArray, place: str) -> None:
     if not np.isfinite(values).all():
         raise InputError(f"{place}: dissimilarities must be finite numbers")
     scale = np.abs(values).max()
-    if not np.allclose(values, values.transpose(0, 2, 1), rtol=0, atol=1e-6 * scale):
+    if not np.allclose(values, values.swapaxes(1, 2), rtol=0, atol=1e-6 * scale):
         raise InputError(f"{place}: a dissimilarity matrix is not symmetric")
     if not np.allclose(np.diagonal(values, axis1=1, axis2=2), 0, rtol=0, atol=1e-6 * scale):
         raise InputError(f"{place}: the diagonal of a dissimilarity matrix is not zero")
@@ -174,6 +205,9 @@ def _check_choices(region: xr.DataArray, place: str) -> None:
 
 def _check_form(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None:
     """Dims, their ids, dtype and units; only a `repeat` needs no id."""
+    if TIME in region.dims and "choice" not in dims:
+        dims = (*dims, TIME)
+        _check_time(region, place)
     if region.dims != dims:
         raise InputError(f"{place}: dims are {region.dims}, expected {dims}")
     if 0 in region.shape:
@@ -187,6 +221,16 @@ def _check_form(region: xr.DataArray, dims: tuple[str, ...], place: str) -> None
         raise InputError(f"{place}: dtype is {region.dtype}, expected float64 or float32")
     if "units" not in region.attrs:
         raise InputError(f"{place}: attrs['units'] is missing, such as 'spikes/second'")
+
+
+def _check_time(region: xr.DataArray, place: str) -> None:
+    centres = region[TIME].values
+    numbers = centres.dtype.kind in "if" and (np.diff(centres) > 0).all()
+    if not numbers or len({_bin_name(each) for each in centres}) < len(centres):
+        raise InputError(
+            f"{place}: the time of a bin is its centre in seconds, later from bin to bin by more "
+            f"than a millionth; got {', '.join(map(str, centres[:5]))}"
+        )
 
 
 _FORMS: Final[Mapping[Recorded, tuple[tuple[str, ...], Callable[[xr.DataArray, str], None]]]] = {

@@ -1,49 +1,22 @@
-"""Runs: from the names of a candidate and a benchmark to a score, cached and stored.
+"""Runs: from the names of a candidate and benchmarks to scores, cached and stored."""
 
-The forward pass is the expensive step: its geometries are cached by content, so all benchmarks that
-share stimuli share it, also across runs.
-"""
+from collections.abc import Iterable, Iterator, Sequence
 
-from dataclasses import dataclass, replace
-
-import torch
 from torch import nn
 
 from . import registry
+from .answers import Answers
+from .answers import Engine as Engine
 from .benchmarks import Benchmark, load_benchmark
-from .caching import geometry_key, load_geometry, prune_cache, store_geometry
 from .candidates import Candidate, Preprocessing, PreprocessingFunction, as_candidate
 from .cards import card_facts
-from .errors import InputError, UnknownNameError
+from .errors import IsocortexError, UnknownNameError
 from .evaluation import evaluate
-from .extraction import EXTRACTION_VERSION, Progress, extract_geometries
+from .extraction import Progress
 from .geometry import Geometry
 from .scores import Score
 from .stimuli import StimulusSet
 from .store import BenchmarkFacts, CandidateFacts, DatasetFacts, ScorerFacts, Store, StoredScore
-
-
-@dataclass(frozen=True)
-class Engine:
-    """Where and how a network runs: a torch device, and how many stimuli at once."""
-
-    device: str = "cpu"
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"the device {self.device!r} can't be used: {str(error).splitlines()[0]}. "
-                "Use cpu, cuda or mps, as far as this computer has them"
-            ) from None
-
-    @property
-    def name(self) -> str:
-        """What decides the last digits of a response: torch, kind of device and our own version."""
-        kind = torch.device(self.device).type
-        return f"torch {torch.__version__} on {kind}, extraction {EXTRACTION_VERSION}"
 
 
 def load_candidate(name: str, *, layers: tuple[str, ...] | None = None) -> Candidate:
@@ -93,17 +66,53 @@ def score(
         candidate = load_candidate(candidate)
     if isinstance(benchmark, str):
         benchmark = load_benchmark(benchmark)
-    if store is None:
-        return _computed(candidate, benchmark, engine, progress)
-    stored = store.find_score(candidate.fingerprint, benchmark.fingerprint)
-    if stored is not None and not force:
-        return _as_score(stored, store)
-    with store.record(
-        candidate_facts(candidate), benchmark_facts(benchmark), seed=benchmark.seed
-    ) as run:
-        result = _computed(candidate, benchmark, engine, progress)
-        run.keep(result)
+    ((_, result),) = score_all(
+        candidate, [benchmark], store=store, force=force, engine=engine, progress=progress
+    )
+    if isinstance(result, IsocortexError):
+        raise result
     return result
+
+
+def score_all(
+    candidate: Candidate,
+    benchmarks: Sequence[Benchmark],
+    *,
+    store: Store | None = None,
+    force: bool = False,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Benchmark, Score | IsocortexError]]:
+    """Each benchmark with the candidate's score on it, or with what went wrong.
+
+    Benchmarks that share stimuli share the forward pass: geometries and units come of the same one.
+    A stored score is given back as `score` does, unless `force`, or unless the engine reduces.
+    """
+    for answers, group in answers_for(candidate, benchmarks, engine=engine, progress=progress):
+        with answers:
+            for benchmark in group:
+                try:
+                    yield benchmark, _scored(answers, benchmark, store, force)
+                except IsocortexError as error:
+                    yield benchmark, error
+
+
+def answers_for(
+    candidate: Candidate,
+    benchmarks: Iterable[Benchmark],
+    *,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Answers, list[Benchmark]]]:
+    """What the benchmarks need of the candidate, once for each stimulus set, and who needs it."""
+    groups: dict[str, list[Benchmark]] = {}
+    for benchmark in benchmarks:
+        groups.setdefault(benchmark.recording.stimuli.content_hash, []).append(benchmark)
+    for group in groups.values():
+        stimuli = group[0].recording.stimuli
+        units = any(each.card.reads == "units" for each in group)
+        answers = Answers(candidate, stimuli, engine=engine, units=units, progress=progress)
+        yield answers, group
 
 
 def geometries(
@@ -115,33 +124,11 @@ def geometries(
 ) -> dict[str, Geometry]:
     """The geometry of each of the candidate's layers on the stimuli, from the cache if it is there.
 
-    Layers that are missing there are extracted in one forward pass.
+    Layers that are missing there are extracted, in one forward pass if the engine's cap allows.
     """
-    engine = engine or Engine()
-    keys = {
-        layer: geometry_key(
-            network_hash=candidate.network_hash,
-            layer=layer,
-            stimuli=stimuli,
-            engine=engine.name,
-        )
-        for layer in candidate.layers
-    }
-    found = {layer: load_geometry(key) for layer, key in keys.items()}
-    missing = [layer for layer, geometry in found.items() if geometry is None]
-    if missing:
-        extracted = extract_geometries(
-            replace(candidate, layers=tuple(missing)),
-            stimuli,
-            batch_size=engine.batch_size,
-            device=engine.device,
-            progress=progress,
-        )
-        for layer, geometry in extracted.items():
-            store_geometry(keys[layer], geometry)
-        prune_cache()
-        found |= extracted
-    return {layer: geometry for layer, geometry in found.items() if geometry is not None}
+    with Answers(candidate, stimuli, engine=engine, progress=progress) as answers:
+        layers = answers.layers()
+        return {layer: side for layer, side in layers.items() if isinstance(side, Geometry)}
 
 
 def candidate_facts(candidate: Candidate) -> CandidateFacts:
@@ -173,14 +160,24 @@ def benchmark_facts(benchmark: Benchmark) -> BenchmarkFacts:
     )
 
 
-def _computed(
-    candidate: Candidate,
-    benchmark: Benchmark,
-    engine: Engine | None,
-    progress: Progress | None,
-) -> Score:
-    layers = geometries(candidate, benchmark.recording.stimuli, engine=engine, progress=progress)
-    return evaluate(benchmark, layers, candidate=candidate.card.name)
+def _scored(answers: Answers, benchmark: Benchmark, store: Store | None, force: bool) -> Score:
+    """The score that is stored, or else the one that is computed now, and stored."""
+    candidate = answers.candidate
+    if store is None:
+        return _computed(answers, benchmark)
+    stored = store.find_score(candidate.fingerprint, benchmark.fingerprint)
+    if stored is not None and not force and answers.engine.reduce is None:
+        return _as_score(stored, store)
+    facts = candidate_facts(candidate), benchmark_facts(benchmark)
+    with store.record(*facts, seed=benchmark.seed) as run:
+        result = _computed(answers, benchmark)
+        run.keep(result)
+    return result
+
+
+def _computed(answers: Answers, benchmark: Benchmark) -> Score:
+    layers = answers.layers(benchmark.card.reads)
+    return evaluate(benchmark, layers, candidate=answers.candidate.card.name)
 
 
 def _as_score(stored: StoredScore, store: Store) -> Score:

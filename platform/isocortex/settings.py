@@ -6,14 +6,17 @@
 | `ISOCORTEX_MIRROR` | folder or URL laid out as `<host>/<path>`, tried before the internet | none |
 | `ISOCORTEX_DATABASE` | SQLAlchemy URL of the store | `isocortex.sqlite3` in the home folder |
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
-| `ISOCORTEX_MEMORY_BYTES` | what one extraction may hold before it spills to disk | 2 GB |
+| `ISOCORTEX_MEMORY_BYTES` | what an extraction may add to the memory in use | half of the free |
 """
 
 import os
+import re
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
+from . import machine
 from .errors import InputError
 
 
@@ -39,15 +42,33 @@ def cache_bytes() -> int:
 
 
 def memory_bytes() -> int:
-    """How many bytes of activations one extraction may hold before it spills to disk."""
-    return _bytes("ISOCORTEX_MEMORY_BYTES", 2 * 10**9)
+    """How many bytes an extraction may add to the memory in use; by default half of the free."""
+    return _bytes("ISOCORTEX_MEMORY_BYTES", machine.free_memory() // 2)
+
+
+def parse_bytes(text: str, *, name: str = "the size") -> int:
+    """The bytes that a text stands for. Raises InputError, with `name`, for anything else.
+
+    >>> parse_bytes("4GB"), parse_bytes("1.5 GiB"), parse_bytes("2e9")
+    (4000000000, 1610612736, 2000000000)
+    """
+    found = re.fullmatch(r"\s*(\d+\.?\d*(?:e\d+)?)\s*([a-z]*)\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise InputError(
+            f"{name} is {text!r}; give a number of bytes, or one with a unit (kB, MB, GB, TB, KiB, "
+            "MiB, GiB or TiB), such as 4GB"
+        )
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+_UNITS: Final = {
+    "": 1,
+    "b": 1,
+    **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", start=1)},
+    **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", start=1)},
+}
 
 
 def _bytes(variable: str, default: int) -> int:
     text = os.environ.get(variable)
-    if not text:
-        return default
-    try:
-        return int(float(text))
-    except ValueError:
-        raise InputError(f"{variable} is {text!r}; give a number of bytes, such as 2e9") from None
+    return parse_bytes(text, name=variable) if text else default

@@ -4,7 +4,6 @@ A bootstrap resample of n stimuli is a row of counts. A pair of stimuli (i, j) t
 and a pair of a stimulus with itself is dropped (Schütt et al. 2023, eLife 12:e82566).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,20 +31,19 @@ def bootstrap_positions(size: int, resamples: int, *, seed: int) -> npt.NDArray[
     return generator.integers(0, size, size=(resamples, size), dtype=np.intp)
 
 
-def half_sample_positions(
-    size: int, resamples: int, *, seed: int
-) -> Iterator[npt.NDArray[np.intp]]:
-    """The positions of random halves of `size` things, one array for each of `resamples`.
+def jackknife_counts(size: int, *, most: int, seed: int) -> Counts:
+    """`size` things less one of `most` groups of them, drawn at random, in each row: (group, size).
 
-    A half drawn without replacement scatters about the whole as a sample of the whole's size does
-    about the truth (Wu 1990, Ann Stat 18:1438), and it holds nothing twice.
+    Things that are no more than `most` are left out one by one, in their order.
     """
-    generator = np.random.default_rng(seed)
-    for _ in range(resamples):
-        yield np.sort(generator.permutation(size)[: size // 2])
+    groups = min(size, most)
+    order = np.arange(size) if groups == size else np.random.default_rng(seed).permutation(size)
+    counts = np.ones((groups, size))
+    counts[np.arange(size) % groups, order] = 0
+    return counts
 
 
-def dual_variance(both: float, first: tuple[float, int], second: tuple[float, int]) -> float:
+def dual_variance(both: float, first: tuple[float, float], second: tuple[float, float]) -> float:
     """The variance of a mean over two factors that were sampled, such as stimuli and subjects.
 
     `both` is the bootstrap variance with both factors drawn at once; `first` and `second` are each
@@ -61,6 +59,22 @@ def dual_variance(both: float, first: tuple[float, int], second: tuple[float, in
     uncorrected = both - first[0] - second[0]
     variance = one + other - uncorrected * m * n / ((m - 1) * (n - 1))
     return min(max(variance, one, other), both)
+
+
+def pair_corrected_variance(bootstrap: float, jackknife: float) -> float:
+    """The variance of a mean over pairs of sampled things, from its two estimates.
+
+    Of the variance that single things make, both estimates hold once. Of what only pairs make (the
+    second part of Hoeffding's decomposition) the jackknife holds twice (Efron & Stein 1981, Ann
+    Stat 9:586), the bootstrap three times: a pair's weight cᵢ·cⱼ has the variance 2·2 − 1. So twice
+    the one less the other holds both once. It is not less than a third of `bootstrap`, which it is
+    where all is in pairs.
+
+    >>> single, pairs = 1.0, 0.5
+    >>> pair_corrected_variance(single + 3 * pairs, single + 2 * pairs)
+    1.5
+    """
+    return max(2 * jackknife - bootstrap, bootstrap / 3)
 
 
 def interval(resampled: Array, *, confidence: float) -> tuple[float, float]:

@@ -98,7 +98,7 @@ def test_halvings_score_each_stimulus_as_often_as_it_takes():
 def test_a_stratified_draw_keeps_the_shares_of_the_strata():
     strata = ["face"] * 20 + ["place"] * 10
     protocol = {"kind": "shuffle", "count": 3, "train": 0.9, "seed": 1}
-    for split in make_splits(30, protocol, strata=strata):
+    for split in make_splits(30, protocol, metadata={"category": strata}):
         assert sorted(strata[each] for each in split.test) == ["face", "face", "place"]
 
 
@@ -110,4 +110,4 @@ def test_too_few_stimuli_are_refused():
 def test_strata_that_cannot_be_balanced_are_refused():
     protocol = {"kind": "shuffle", "count": 3, "train": 0.9, "seed": 1}
     with pytest.raises(InputError, match="can't be drawn with all their categories on both sides"):
-        make_splits(30, protocol, strata=[str(each) for each in range(30)])
+        make_splits(30, protocol, metadata={"category": list(range(30))})

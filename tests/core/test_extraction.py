@@ -9,6 +9,7 @@ from isocortex.candidates import Candidate, Preprocessing, as_candidate
 from isocortex.errors import InputError, UnknownNameError
 from isocortex.extraction import extract_geometries, extract_responses
 from isocortex.geometry import geometry_of
+from isocortex.planning import plan_extraction
 from isocortex.rows import SpilledRows
 from isocortex.stimuli import StimulusSet
 
@@ -68,27 +69,36 @@ def test_geometries_are_those_of_the_responses():
         assert geometries[layer].units == responses[layer].sizes["unit"]
 
 
+def floor(chosen: Candidate, count: int = 11) -> int:
+    """The bytes that an extraction needs besides its rows."""
+    plan = plan_extraction(chosen, images(count), memory=10**9)
+    return max(plan.working_bytes, plan.fold_bytes)
+
+
 def test_layers_that_do_not_fit_into_memory_are_spilled_and_stay_the_same(monkeypatch):
     chosen = candidate()
     expected = extract_geometries(chosen, images())
-    monkeypatch.setenv("ISOCORTEX_MEMORY_BYTES", "1000")
+    monkeypatch.setenv("ISOCORTEX_MEMORY_BYTES", str(floor(chosen) + 100))
     actual = extract_geometries(chosen, images())
     for layer in chosen.layers:
         np.testing.assert_array_equal(actual[layer].gram, expected[layer].gram)
 
 
 def test_spilled_rows_lie_on_disk(monkeypatch):
-    from isocortex import extraction
+    from isocortex import rows
 
-    monkeypatch.setenv("ISOCORTEX_MEMORY_BYTES", str(4 * 11 * 6))
+    chosen = candidate(layers=["0", "5"])
+    monkeypatch.setenv("ISOCORTEX_MEMORY_BYTES", str(floor(chosen) + 4 * 11 * 6))
     kinds = {}
-    gather = extraction.gather_geometry
+    gather = rows.gather_geometry
     monkeypatch.setattr(
-        extraction,
+        rows,
         "gather_geometry",
-        lambda ids, rows, name: kinds.update({name: type(rows)}) or gather(ids, rows, name=name),
+        lambda ids, kept, *, name, means: (
+            kinds.update({name: type(kept)}) or gather(ids, kept, name=name, means=means)
+        ),
     )
-    extract_geometries(candidate(layers=["0", "5"]), images())
+    extract_geometries(chosen, images())
     assert kinds == {"layer 0 of tiny": SpilledRows, "layer 5 of tiny": np.ndarray}
 
 

@@ -1,16 +1,23 @@
 """Runs: the cache answers only for equal content, and the store is never asked to do work twice."""
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
 from tests.core.test_extraction import images, network
 from torch import nn
 
-from isocortex import caching, runs
-from isocortex.benchmarks import load_benchmark
+from isocortex import answers, caching, runs
+from isocortex.benchmarks import Benchmark, load_benchmark, load_dataset
 from isocortex.candidates import Candidate, Preprocessing, as_candidate
 from isocortex.errors import InputError, UnknownNameError
+from isocortex.evaluation import evaluate
+from isocortex.recordings import Recording
+from isocortex.scores import Score
 from isocortex.store import open_store
+from isocortex.units import UNITS_READ
 
 
 def candidate(module: nn.Module | None = None, *, size: int = 32) -> Candidate:
@@ -20,14 +27,14 @@ def candidate(module: nn.Module | None = None, *, size: int = 32) -> Candidate:
 @pytest.fixture
 def passes(monkeypatch, empty_home) -> list[tuple[str, ...]]:
     """The layers of every forward pass that is run, in a home folder with an empty cache."""
-    run = runs.extract_geometries
+    extract = answers.extract_answers
     seen: list[tuple[str, ...]] = []
 
-    def watched(chosen, *arguments, **options):
-        seen.append(chosen.layers)
-        return run(chosen, *arguments, **options)
+    def watched(chosen, stimuli, plan, **options):
+        seen.append(tuple(each.layer for each in plan.layers))
+        return extract(chosen, stimuli, plan, **options)
 
-    monkeypatch.setattr(runs, "extract_geometries", watched)
+    monkeypatch.setattr(answers, "extract_answers", watched)
     return seen
 
 
@@ -106,6 +113,84 @@ def test_scoring_again_what_is_stored_does_nothing_unless_forced(passes, monkeyp
     assert first.raw == again.raw == forced.raw
     np.testing.assert_array_equal(first.detail.resampled_raw, again.detail.resampled_raw)
     assert again.detail.attrs == first.detail.attrs
+
+
+@cache
+def simulated() -> Recording:
+    return load_dataset("simulated")
+
+
+def quick(name: str) -> Benchmark:
+    """A benchmark of the simulated recordings with few resamples and one halving."""
+    found = load_benchmark(f"simulated/{name}", recording=simulated())
+    return replace(found.with_splits(**{**found.card.splits, "scored": 32}), resamples=2)
+
+
+def test_benchmarks_that_share_stimuli_share_one_pass(passes):
+    """Geometry and units of all layers: the probe, then each batch of the 64 stimuli once."""
+    chosen, calls = candidate(), []
+    chosen.module.register_forward_hook(lambda module, inputs, output: calls.append(len(output)))
+    benchmarks = [quick(name) for name in ("V1/cka", "V1/rsa-spearman-distance", "IT/cka")]
+    found = [score for _, score in runs.score_all(chosen, benchmarks)]
+    assert calls == [1, 32, 32]
+    assert [score.benchmark for score in found] == [each.name for each in benchmarks]
+    compared, of_units = found[0].detail, found[1].detail
+    assert of_units.layer_units.values.tolist() == compared.layer_units.values.tolist()
+    assert int(of_units.layer_units_read.sel(layer="5")) == 5
+    assert "layer_units_read" not in compared
+
+
+def test_a_pass_is_shared_even_if_the_cache_keeps_nothing(passes, empty_home, monkeypatch):
+    monkeypatch.setenv("ISOCORTEX_CACHE_BYTES", "0")
+    benchmarks = [quick("V1/cka"), quick("V1/cka-biased")]
+    assert all(isinstance(found, Score) for _, found in runs.score_all(candidate(), benchmarks))
+    assert len(passes) == 1
+    assert not list((empty_home / "geometries").rglob("*.safetensors"))
+
+
+def test_units_that_are_asked_for_later_take_a_pass_of_their_own(passes):
+    geometry, units = quick("V1/cka"), quick("V1/rsa-spearman-distance")
+    for benchmark in (geometry, units, units, geometry):
+        runs.score(candidate(), benchmark)
+    assert len(passes) == 2
+
+
+def test_an_extraction_that_fails_is_not_tried_again_for_each_benchmark(passes):
+    module = network()
+    nn.init.constant_(module[5].bias, float("nan"))
+    benchmarks = [quick("V1/cka"), quick("V1/cka-biased")]
+    found = [error for _, error in runs.score_all(candidate(module), benchmarks)]
+    assert all(isinstance(error, InputError) for error in found)
+    assert len(passes) == 1
+
+
+def test_what_does_not_stay_in_memory_is_read_from_the_cache(passes):
+    """A cap under which no geometry is kept: each is loaded when it is looked up."""
+    benchmark = quick("V1/cka")
+    stimuli = benchmark.recording.stimuli
+    with (
+        answers.Answers(candidate(), stimuli) as kept,
+        answers.Answers(candidate(), stimuli, engine=runs.Engine(memory=8)) as read,
+    ):
+        first, second = (evaluate(benchmark, each.layers()).raw for each in (kept, read))
+        assert first == second
+        assert kept.layers()["0"] is kept.layers()["0"]
+        assert read.layers()["0"] is not read.layers()["0"]
+
+
+def test_scorers_of_units_hold_in_their_protocol_how_many_are_read(monkeypatch):
+    units, geometry = quick("V1/soft-matching"), quick("V1/cka")
+    before = units.fingerprint
+    assert units.protocol["units"]["read"] == UNITS_READ
+    assert "units" not in geometry.protocol
+    monkeypatch.setattr("isocortex.benchmarks.UNITS_READ", 10)
+    assert quick("V1/soft-matching").fingerprint != before
+
+
+@pytest.mark.parametrize("facts", [{"memory": 0}, {"reduce": 0}, {"batch_size": 0}])
+def test_an_engine_without_room_is_refused(facts):
+    with pytest.raises(InputError, match=f"an engine's {next(iter(facts))} is 0"):
+        runs.Engine(**facts)
 
 
 def test_a_changed_weight_is_another_version_of_the_candidate(passes):

@@ -9,8 +9,10 @@ from isocortex.statistics import (
     bootstrap_counts,
     columnwise_correlation,
     dual_variance,
-    half_sample_positions,
     interval,
+    jackknife_counts,
+    pair_corrected_variance,
+    pair_counts,
     spearman_brown,
     weighted_columnwise_correlation,
 )
@@ -59,12 +61,14 @@ def test_weighted_ranks_equal_ranking_the_repeated_values(digits):
         np.testing.assert_array_equal(repeated(row, drawn), expected)
 
 
-def test_the_spread_of_half_samples_is_the_standard_error():
-    """Of a mean: σ/√n, here with the finite n of both sides, to the error of 4,000 draws."""
-    values = DRAW.normal(size=60)
-    means = [values[half].mean() for half in half_sample_positions(60, 4000, seed=0)]
-    expected = values.std(ddof=1) / np.sqrt(60)
-    assert np.std(means) == pytest.approx(expected, rel=4 / np.sqrt(2 * 4000))
+def test_leaving_out_one_by_one_leaves_all_others():
+    np.testing.assert_array_equal(jackknife_counts(4, most=9, seed=0), 1 - np.eye(4))
+
+
+def test_leaving_out_groups_leaves_each_out_once():
+    counts = jackknife_counts(25, most=8, seed=0)
+    np.testing.assert_array_equal((1 - counts).sum(axis=0), np.ones(25))
+    np.testing.assert_array_equal((1 - counts).sum(axis=1), [4] + [3] * 7)
 
 
 def test_an_interval_leaves_out_the_tails():
@@ -81,6 +85,28 @@ def test_the_dual_variance_takes_the_interaction_out_once_more():
     expected = 10 / 9 * 4 + 5 / 4 * 3 - 10 / 9 * 5 / 4 * (8 - 4 - 3)
     assert dual_variance(8.0, (4.0, 10), (3.0, 5)) == pytest.approx(expected)
     assert dual_variance(5.0, (4.0, 10), (3.0, 5)) == 5.0
+
+
+def test_pair_noise_counts_twice_in_the_jackknife_and_three_times_in_the_bootstrap():
+    """The mean of N pairs, each with noise of variance 1, has the variance 1/N. The two estimates
+    scatter, so that the floor of the corrected one lifts its mean, to less than half way."""
+    stimuli, pairs = 80, 80 * 79 / 2
+    counts = np.vstack([bootstrap_counts(stimuli, 400, seed=0), 1 - np.eye(stimuli)])
+    weights = pair_counts(counts)
+    noise = DRAW.normal(size=(int(pairs), 200))
+    means = weights @ noise / weights.sum(axis=1, keepdims=True)
+    bootstrap = means[:400].var(axis=0)
+    jackknife = (stimuli - 1) * means[400:].var(axis=0)
+    corrected = [pair_corrected_variance(*each) for each in zip(bootstrap, jackknife, strict=True)]
+    assert bootstrap.mean() * pairs == pytest.approx(3, abs=0.3)
+    assert jackknife.mean() * pairs == pytest.approx(2, abs=0.2)
+    assert 2 * jackknife.mean() - bootstrap.mean() == pytest.approx(1 / pairs, rel=0.2)
+    assert 1 < np.mean(corrected) * pairs < (1 + 2) / 2
+
+
+def test_no_less_is_left_than_if_all_lay_in_pairs():
+    assert pair_corrected_variance(3.0, 1.0) == 3.0 / 3
+    assert pair_corrected_variance(3.0, 2.5) == 2 * 2.5 - 3.0
 
 
 def test_the_dual_variance_is_that_of_other_samples():

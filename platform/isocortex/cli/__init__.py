@@ -12,7 +12,9 @@ from ._app import app
 from ._output import print_error
 
 # Importing a room registers its commands.
+from . import agreement as _agreement  # noqa: F401  isort: skip
 from . import listing as _listing  # noqa: F401  isort: skip
+from . import planning as _planning  # noqa: F401  isort: skip
 from . import scoring as _scoring  # noqa: F401  isort: skip
 from . import serving as _serving  # noqa: F401  isort: skip
 

@@ -1,22 +1,30 @@
 """Commands that score candidates and show the standings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import registry
-from ..benchmarks import Benchmark, load_benchmark, load_dataset, offered_benchmarks, split_name
+from .. import registry, settings
+from ..benchmarks import Benchmark, offered_benchmarks
 from ..errors import FetchError, IsocortexError
-from ..recordings import Recording
 from ..scores import Score, score_facts
 from ..store import Leaderboard, LeaderboardRow, Store, StoredScore, open_store
 from ._app import app
+from ._benchmarks import (
+    expanded,
+    load_benchmarks,
+    load_fitting,
+    reachable_benchmarks,
+    wanted_names,
+    without_misfits,
+)
 from ._output import print_error, print_json, print_note, print_table, progress_bar
 from .listing import AsJson
 
 if TYPE_CHECKING:
-    from ..runs import Engine
+    from ..answers import Engine
 
 Wanted = Annotated[
     list[str],
@@ -27,34 +35,57 @@ Layers = Annotated[
     list[str] | None, typer.Option("--layer", help="Read out here instead; may be repeated.")
 ]
 Device = Annotated[str, typer.Option(help="The torch device that runs the networks.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="The most memory to add, such as 4GB; by default half of what is free."),
+]
+Reduce = Annotated[
+    int | None, typer.Option(help="Project wider layers to so many dimensions, with an error.")
+]
+Scorers = Annotated[
+    list[str] | None,
+    typer.Option("--scorer", help="A scorer for each region named by -b, or all that fit."),
+]
+Wished = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmark",
+        "-b",
+        help="A benchmark, a dataset, or dataset/region/all; with --scorer, a dataset or region.",
+    ),
+]
 Term = Annotated[str | None, typer.Option(help="Only this term of the axis, or one below it.")]
 
 
 @app.command()
 def score(
     models: Annotated[list[str], typer.Argument(help="The candidates to score.")],
-    benchmark: Wanted,
+    benchmark: Wished = None,
+    scorer: Scorers = None,
     layer: Layers = None,
     device: Device = "cpu",
+    memory: Memory = None,
+    reduce: Reduce = None,
     force: Forced = False,
     as_json: AsJson = False,
 ) -> None:
     """Score models and store the results.
 
-    What is stored already is shown and not computed again, unless it is forced.
+    What is stored already is shown and not computed again, unless it is forced. Benchmarks that
+    share stimuli share the forward pass.
     """
-    from ..runs import Engine
-
-    wanted = _load_benchmarks(_expanded(benchmark))
+    asked = benchmark or []
+    wanted = load_fitting(wanted_names(asked, scorer or []), asked=asked)
     with open_store() as store:
         scores, errors = _score_all(
             models,
             wanted,
             store=store,
-            engine=Engine(device),
+            engine=make_engine(device, memory, reduce),
             layers=tuple(layer) if layer else None,
             force=force,
         )
+    errors = without_misfits(errors, asked=asked)
     if as_json:
         print_json([score_facts(each) for each in scores])
     elif scores:
@@ -100,52 +131,50 @@ def compare(
 ) -> None:
     """Show how two scored models differ, with an interval.
 
-    Both were scored on the same resamples, so the difference is paired.
+    Both were scored on the same resamples, so the difference is paired. Intervals and p-values of
+    several benchmarks allow for their number.
     """
-    rows = []
     with open_store() as store:
-        for name in _expanded(benchmark):
-            rows.append((name, store.paired_difference(first, second, name)))
+        found = store.paired_differences(first, second, expanded(benchmark))
     if as_json:
-        print_json(
-            [
-                {
-                    "benchmark": name,
-                    "difference": found.difference,
-                    "low": found.low,
-                    "high": found.high,
-                    "confidence": found.confidence,
-                }
-                for name, found in rows
-            ]
-        )
+        print_json([asdict(each) for each in found])
         return
     print_table(
         f"{first} − {second}",
-        ("benchmark", "difference (raw)", "interval", "verdict"),
+        ("benchmark", "difference (raw)", "interval", "p", "verdict"),
         [
             (
-                name,
-                f"{found.difference:+.3f}",
-                f"{_number(found.low)} … {_number(found.high)}",
-                _verdict(found.low, found.high),
+                each.benchmark,
+                f"{each.difference:+.3f}",
+                f"{_number(each.joint_low)} … {_number(each.joint_high)}",
+                "–" if each.p is None else f"{each.p:.3f}",
+                _verdict(each.joint_low, each.joint_high),
             )
-            for name, found in rows
+            for each in found
         ],
-        caption="paired: both models were scored on the same resamples of stimuli and subjects",
+        caption=_paired_caption(len(found)),
+    )
+
+
+def _paired_caption(benchmarks: int) -> str:
+    paired = "paired: both models were scored on the same resamples of stimuli and subjects"
+    if benchmarks == 1:
+        return paired
+    return (
+        f"{paired}; the intervals hold all at once, and p is adjusted, for {benchmarks} benchmarks "
+        "(max-statistic)"
     )
 
 
 @app.command()
-def demo(device: Device = "cpu") -> None:
+def demo(device: Device = "cpu", memory: Memory = None) -> None:
     """Score all networks on the recordings at hand.
 
     Without a mirror and without internet the built-in simulated data set is used instead.
     """
-    from ..runs import Engine
-
+    engine = make_engine(device, memory)
     names = [entry.name for entry in registry.entries("candidate")]
-    wanted = _reachable_benchmarks()
+    wanted = reachable_benchmarks()
     simulated = not wanted
     if simulated:
         print_note(
@@ -153,9 +182,9 @@ def demo(device: Device = "cpu") -> None:
             "folder that has them. The demo goes on with SIMULATED data: the numbers below say "
             "nothing about any brain."
         )
-        wanted = _load_benchmarks(offered_benchmarks(simulated=True))
+        wanted = load_benchmarks(offered_benchmarks(simulated=True))
     with open_store() as store:
-        _, errors = _score_all(names, wanted, store=store, engine=Engine(device))
+        _, errors = _score_all(names, wanted, store=store, engine=engine)
         board = store.leaderboard(simulated=simulated)
     _print_leaderboard(board)
     for name, error in errors.items():
@@ -166,48 +195,12 @@ def demo(device: Device = "cpu") -> None:
     print_note("Browse it: make serve, then open http://127.0.0.1:8000")
 
 
-def _expanded(names: Iterable[str]) -> tuple[str, ...]:
-    """Benchmark names; a dataset stands for all it offers, `…/all` for every scorer that fits."""
-    known = {entry.name for entry in registry.entries("dataset")}
-    offered = offered_benchmarks()
-    wanted: list[str] = []
-    for name in names:
-        stem, _, scorer = name.rpartition("/")
-        if name in known:
-            wanted += [each for each in offered if split_name(each)[0] == name]
-        elif scorer == "all" and stem.partition("/")[0] in known:
-            recorded = registry.dataset_card(stem.partition("/")[0]).recorded
-            cards = (registry.scorer_card(entry.name) for entry in registry.entries("scorer"))
-            wanted += [f"{stem}/{card.name}" for card in cards if recorded in card.accepts]
-        else:
-            wanted.append(name)
-    for name in wanted:
-        split_name(name)
-    return tuple(dict.fromkeys(wanted))
+def make_engine(device: str, memory: str | None, reduce: int | None = None) -> "Engine":
+    """The engine of these options. Raises InputError for a memory that is none."""
+    from ..answers import Engine
 
-
-def _load_benchmarks(names: Iterable[str]) -> list[Benchmark]:
-    """The benchmarks with their data; those of one dataset share it."""
-    recordings: dict[str, Recording] = {}
-    loaded = []
-    for name in names:
-        dataset = split_name(name)[0]
-        if dataset not in recordings:
-            recordings[dataset] = load_dataset(dataset)
-        loaded.append(load_benchmark(name, recording=recordings[dataset]))
-    return loaded
-
-
-def _reachable_benchmarks() -> list[Benchmark]:
-    """The benchmarks of recorded data that can be had here, without the variants of a dataset."""
-    found: list[Benchmark] = []
-    names = [name for name in offered_benchmarks(simulated=False) if ":" not in name]
-    for dataset in dict.fromkeys(split_name(name)[0] for name in names):
-        try:
-            found += _load_benchmarks(name for name in names if split_name(name)[0] == dataset)
-        except FetchError as error:
-            print_note(f"left out {dataset}: {error}")
-    return found
+    cap = None if memory is None else settings.parse_bytes(memory, name="--memory")
+    return Engine(device, memory=cap, reduce=reduce)
 
 
 def _score_all(
@@ -220,8 +213,7 @@ def _score_all(
     force: bool = False,
 ) -> tuple[list[Score], dict[str, IsocortexError]]:
     """All scores that could be had, and the error of each model or pair that has none."""
-    from ..runs import load_candidate
-    from ..runs import score as score_one
+    from ..runs import load_candidate, score_all
 
     scores: list[Score] = []
     errors: dict[str, IsocortexError] = {}
@@ -234,15 +226,14 @@ def _score_all(
             except IsocortexError as error:
                 errors[name] = error
                 continue
-            for benchmark in benchmarks:
-                progress.update(total, description=f"{name} on {benchmark.name}")
-                try:
-                    scores.append(
-                        score_one(candidate, benchmark, store=store, engine=engine, force=force)
-                    )
-                except IsocortexError as error:
-                    errors[f"{name} on {benchmark.name}"] = error
-                progress.advance(total)
+            for benchmark, found in score_all(
+                candidate, benchmarks, store=store, engine=engine, force=force
+            ):
+                if isinstance(found, Score):
+                    scores.append(found)
+                else:
+                    errors[f"{name} on {benchmark.name}"] = found
+                progress.update(total, advance=1, description=f"{name} on {benchmark.name}")
     return scores, errors
 
 

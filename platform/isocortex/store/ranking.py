@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..scores import Ceiling
-from .records import PairedDifference, Standing, StoredBenchmark, StoredScore
+from .records import Standing, StoredBenchmark, StoredScore
 
 Draws = npt.NDArray[np.float64]
 ReadDraws = Callable[[StoredScore], Draws | None]
@@ -50,25 +50,6 @@ def standings(
     }
 
 
-def compare(
-    a: StoredScore, b: StoredScore, draws_of_a: Draws | None, draws_of_b: Draws | None
-) -> PairedDifference:
-    """How much better `a` is than `b` on their benchmark, with a percentile interval."""
-    low = high = None
-    if draws_of_a is not None and draws_of_b is not None:
-        length = min(len(draws_of_a), len(draws_of_b))
-        low, high = _percentiles(draws_of_a[:length] - draws_of_b[:length], a.confidence)
-    return PairedDifference(
-        a=a.candidate,
-        b=b.candidate,
-        benchmark=a.benchmark,
-        difference=a.raw - b.raw,
-        low=low,
-        high=high,
-        confidence=a.confidence,
-    )
-
-
 def ranks(values: Draws) -> npt.NDArray[np.int64]:
     """The rank of each candidate in each resample, 1 for the greatest; equals share the best.
 
@@ -90,14 +71,6 @@ def normalised(raw: Draws, ceiling: Ceiling, normalisation: str) -> Draws:
 def has_value(score: StoredScore | None) -> bool:
     """Whether there is such a score, and a ceiling that gives it a normalised value."""
     return score is not None and score.value is not None
-
-
-def _percentiles(draws: Draws, confidence: float) -> tuple[float | None, float | None]:
-    defined = draws[np.isfinite(draws)]
-    if not len(defined):
-        return None, None
-    low, high = np.percentile(defined, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return float(low), float(high)
 
 
 def _mean_draws(

@@ -185,7 +185,9 @@ class Leaderboard:
 class PairedDifference:
     """How much better `a` is than `b` on one benchmark, on the raw scale.
 
-    `low` and `high` come from resamples that are equal draws for both; None without them.
+    `low` and `high` come from resamples that are equal draws for both. `joint_low`, `joint_high`
+    and the two-sided `p` allow for all benchmarks that were asked for together (max-statistic).
+    None without resamples.
     """
 
     a: str
@@ -194,4 +196,7 @@ class PairedDifference:
     difference: float
     low: float | None
     high: float | None
+    joint_low: float | None
+    joint_high: float | None
+    p: float | None
     confidence: float

@@ -20,11 +20,12 @@ from .. import settings
 from ..errors import StoreError, UnknownNameError
 from . import reading
 from .artifacts import Artifacts
+from .differences import paired_differences
 from .facts import BenchmarkFacts, CandidateFacts
 from .leaderboards import Selection, build_leaderboard
 from .opening import check_schema, open_engine, upgrade_schema
 from .opening import reading as transaction
-from .ranking import Draws, compare
+from .ranking import Draws
 from .records import (
     Components,
     Leaderboard,
@@ -188,17 +189,24 @@ class Store:
 
     def paired_difference(self, a: str, b: str, benchmark: str) -> PairedDifference:
         """How much better candidate `a` is than `b`, with an interval by paired resamples."""
-        conditions = reading.current(candidates=[a, b], benchmarks=[benchmark])
+        return self.paired_differences(a, b, [benchmark])[0]
+
+    def paired_differences(
+        self, a: str, b: str, benchmarks: Sequence[str]
+    ) -> tuple[PairedDifference, ...]:
+        """How much better candidate `a` is than `b` on each benchmark, and on all at once."""
+        conditions = reading.current(candidates=[a, b], benchmarks=list(benchmarks))
         with transaction(self.engine) as connection:
-            found = {
-                score.candidate: score for score in reading.read_scores(connection, conditions)
-            }
-        for name in (a, b):
-            if name not in found:
-                raise UnknownNameError.among(f"candidate with a score on {benchmark}", name, found)
-        return compare(
-            found[a], found[b], self._draws(found[a].detail), self._draws(found[b].detail)
-        )
+            scores = reading.read_scores(connection, conditions)
+        found = {(score.benchmark, score.candidate): score for score in scores}
+        for benchmark in benchmarks:
+            for name in (a, b):
+                if (benchmark, name) not in found:
+                    known = [candidate for place, candidate in found if place == benchmark]
+                    kind = f"candidate with a score on {benchmark}"
+                    raise UnknownNameError.among(kind, name, known)
+        pairs = [(found[benchmark, a], found[benchmark, b]) for benchmark in benchmarks]
+        return paired_differences(pairs, self.load_detail)
 
     def _build_leaderboard(self, selection: Selection, _data_version: str) -> Leaderboard:
         with transaction(self.engine) as connection:

@@ -1,0 +1,126 @@
+"""Which benchmarks are meant by what stands on the command line."""
+
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from .. import registry
+from ..benchmarks import Benchmark, load_benchmark, load_dataset, offered_benchmarks, split_name
+from ..errors import FetchError, IncompatibleError, InputError, IsocortexError
+from ..recordings import Recording
+from ._output import print_note
+
+
+def wanted_names(places: Sequence[str], scorers: Sequence[str]) -> tuple[str, ...]:
+    """The names of benchmarks: those in `places`, or each scorer on each dataset or region there.
+
+    Scorers without a place are meant for all recordings at hand, else for the simulated ones.
+    """
+    if not scorers:
+        if not places:
+            raise typer.BadParameter("name a benchmark with -b, or a scorer with --scorer")
+        return expanded(places)
+    at_hand = reachable_benchmarks() if not places else []
+    here = [each.name.rpartition("/")[0] for each in at_hand]
+    return expanded(
+        f"{region}/{scorer}"
+        for place in places or here or ["simulated"]
+        for region in _regions(place)
+        for scorer in scorers
+    )
+
+
+def _regions(place: str) -> list[str]:
+    """`dataset/region` of a dataset, or of one region of it."""
+    if "/" in place:
+        return [place]
+    return [f"{place}/{region}" for region in registry.dataset_card(place).regions]
+
+
+def without_misfits(
+    errors: dict[str, IsocortexError], *, asked: Sequence[str]
+) -> dict[str, IsocortexError]:
+    """The errors but those of scorers that do not fit the model and were not asked for by name.
+
+    These are said in one line.
+    """
+    misfits = {
+        name: error
+        for name, error in errors.items()
+        if isinstance(error, IncompatibleError) and not any(name.endswith(f" {a}") for a in asked)
+    }
+    _print_misfits(list(misfits.values()))
+    return {name: error for name, error in errors.items() if name not in misfits}
+
+
+def load_fitting(names: Iterable[str], *, asked: Sequence[str]) -> list[Benchmark]:
+    """The benchmarks with their data, but those that were not asked for by name and whose splits
+    or measurements the data do not allow; these are said in one line."""
+    fitting: list[Benchmark] = []
+    misfits: list[IsocortexError] = []
+    for benchmark in load_benchmarks(names):
+        try:
+            if benchmark.name not in asked:
+                _ = benchmark.splits, benchmark.brain
+            fitting.append(benchmark)
+        except (IncompatibleError, InputError) as error:
+            misfits.append(error)
+    _print_misfits(misfits)
+    return fitting
+
+
+def _print_misfits(misfits: Sequence[IsocortexError]) -> None:
+    if misfits:
+        reasons = dict.fromkeys(map(str, misfits))
+        print_note(f"{len(misfits)} left out, because they do not fit: {'; '.join(reasons)}")
+
+
+def expanded(names: Iterable[str]) -> tuple[str, ...]:
+    """Benchmark names; a dataset stands for all it offers, `…/all` for every scorer that fits."""
+    known = {entry.name for entry in registry.entries("dataset")}
+    offered = offered_benchmarks()
+    wanted: list[str] = []
+    for name in names:
+        stem, _, scorer = name.rpartition("/")
+        if name in known:
+            wanted += [each for each in offered if split_name(each)[0] == name]
+        elif scorer == "all" and stem.partition("/")[0] in known:
+            wanted += [f"{stem}/{scorer}" for scorer in _fitting(stem.partition("/")[0])]
+        else:
+            wanted.append(name)
+    for name in wanted:
+        split_name(name)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _fitting(dataset: str) -> list[str]:
+    """The scorers that accept what the dataset recorded; the others are said in one line."""
+    recorded = registry.dataset_card(dataset).recorded
+    cards = [registry.scorer_card(entry.name) for entry in registry.entries("scorer")]
+    if others := [card.name for card in cards if recorded not in card.accepts]:
+        print_note(f"{dataset} holds {recorded}, which does not suit {', '.join(others)}")
+    return [card.name for card in cards if recorded in card.accepts]
+
+
+def load_benchmarks(names: Iterable[str]) -> list[Benchmark]:
+    """The benchmarks with their data; those of one dataset share it."""
+    recordings: dict[str, Recording] = {}
+    loaded = []
+    for name in names:
+        dataset = split_name(name)[0]
+        if dataset not in recordings:
+            recordings[dataset] = load_dataset(dataset)
+        loaded.append(load_benchmark(name, recording=recordings[dataset]))
+    return loaded
+
+
+def reachable_benchmarks() -> list[Benchmark]:
+    """The benchmarks of recorded data that can be had here, without the variants of a dataset."""
+    found: list[Benchmark] = []
+    names = [name for name in offered_benchmarks(simulated=False) if ":" not in name]
+    for dataset in dict.fromkeys(split_name(name)[0] for name in names):
+        try:
+            found += load_benchmarks(name for name in names if split_name(name)[0] == dataset)
+        except FetchError as error:
+            print_note(f"left out {dataset}: {error}")
+    return found
