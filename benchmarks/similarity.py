@@ -6,6 +6,9 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from isocortex.scorers._compared import compared
+from isocortex.scorers._riemannian import riemannian
+from isocortex.scorers._second_moments import bures
 from isocortex.scorers.rsa import rsa_of_models
 
 from isocortex.geometry import Brain, Dissimilarities
@@ -32,7 +35,7 @@ def bootstrap_of_many(
     measurements = []
     for comparison, method in comparisons.items():
         score = partial(rsa_of_models, sides[:MODELS], brain, comparison=comparison)
-        ours, mine = timed(partial(score, counts=counts), repeats=1)
+        ours, mine = timed(partial(score, counts=counts), repeats=2)  # the first one warms up
         drawn = counts[:timed_resamples]
         their = _compared_by_rsatoolbox(sides, drawn, method)
         theirs = _seconds_of_rsatoolbox(sides, timed_resamples, method)
@@ -63,7 +66,7 @@ def _seconds_of_rsatoolbox(sides: list[Dissimilarities], resamples: int, method:
     from rsatoolbox.model import ModelFixed
     from rsatoolbox.rdm import RDMs
 
-    vectors = np.array([upper_triangle(side.matrix) for side in sides])
+    vectors = _vectors(sides)
     models = [ModelFixed(f"{each}", RDMs(vectors[each][None])) for each in range(MODELS)]
     bootstrap = partial(
         eval_bootstrap_pattern, models, RDMs(vectors[MODELS:]), method=method, N=resamples
@@ -79,7 +82,7 @@ def _compared_by_rsatoolbox(
     """Their comparison of the drawn stimuli: (resample, model, subject)."""
     from rsatoolbox.rdm import RDMs, compare
 
-    vectors = np.array([upper_triangle(side.matrix) for side in sides])
+    vectors = _vectors(sides)
     models, subjects = RDMs(vectors[:MODELS]), RDMs(vectors[MODELS:])
     similarity = []
     for row in counts.astype(int):
@@ -95,6 +98,55 @@ def _without_copies(counts: np.ndarray) -> np.ndarray:
     total = weights.sum(axis=1)
     factor = (total**2 - total) / (total**2 - (weights**2).sum(axis=1))
     return factor[:, None, None]
+
+
+def comparison_of_many(stimuli: int, *, others: int = 100) -> list[Measurement]:
+    """One RDM compared with 100 others, from vectors, against rsatoolbox's `compare`."""
+    vectors = _vectors(_dissimilarities(stimuli, 1 + others))
+    ways: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        theirs: partial(compared, comparison=ours)
+        for theirs, ours in {
+            "corr": "pearson",
+            "spearman": "spearman",
+            "tau-a": "kendall",
+            "cosine_cov": "cosine-whitened",
+            "corr_cov": "correlation-whitened",
+        }.items()
+    }
+    ways["bures"] = bures
+    return [_compared(vectors, method, way, stimuli) for method, way in ways.items()]
+
+
+def riemannian_of_five(stimuli: int) -> list[Measurement]:
+    """One RDM of as many units as it takes compared with five, against rsatoolbox's search."""
+    generator = np.random.default_rng(0)
+    scale = np.linspace(0.1, 2, 2 * stimuli)
+    responses = generator.normal(size=(6, stimuli, 2 * stimuli)) * scale
+    responses[1:] += responses[0]  # what they share, they share with noise
+    vectors = np.array([upper_triangle(1 - np.corrcoef(each)) for each in responses])
+
+    def similarity(models: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+        return -riemannian(models, subjects)[0]
+
+    return [_compared(vectors, "neg_riem_dist", similarity, stimuli)]
+
+
+def _compared(
+    vectors: np.ndarray,
+    method: str,
+    way: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    stimuli: int,
+) -> Measurement:
+    from rsatoolbox.rdm import RDMs, compare
+
+    ours, mine = timed(partial(way, vectors[:1], vectors[1:]))
+    theirs, their = timed(partial(compare, RDMs(vectors[:1]), RDMs(vectors[1:]), method), repeats=2)
+    name = f"rsatoolbox, {method}, 1 with {len(vectors) - 1}, {stimuli} stimuli"
+    return Measurement(ours, theirs, name, float(np.abs(mine - their).max()))
+
+
+def _vectors(sides: list[Dissimilarities]) -> np.ndarray:
+    return np.array([upper_triangle(side.matrix) for side in sides])
 
 
 CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
@@ -116,4 +168,7 @@ CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
         comparisons={"pearson": "corr", "spearman": "spearman"},
         timed_resamples=2,
     ),
+    "rsa-comparisons-92": partial(comparison_of_many, 92),
+    "rsa-comparisons-300": partial(comparison_of_many, 300),
+    "rsa-riemannian": partial(riemannian_of_five, 92),
 }

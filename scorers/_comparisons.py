@@ -9,43 +9,44 @@ has no correlation; it counts as 0.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from isocortex.geometry import Array, Positions
 from isocortex.statistics import Counts, Ranking, pair_counts
 
 Compare = Callable[[Counts], Array]
 
+Moments = tuple[Array, Array, Array]
+"""Weighted sums of the products of models with subjects (resample, model, subject), and of the
+squares of each: (resample, model), (resample, subject)."""
+
+Weights = Counts | npt.NDArray[np.int32]
+
 
 def cosine(models: Array, subjects: Array) -> Compare:
     """The cosine of the dissimilarities."""
-    products = pairwise_products(models, subjects)
-
-    def compare(counts: Counts) -> Array:
-        weights = pair_counts(counts)
-        shared = (weights @ products.T).reshape(-1, len(models), len(subjects))
-        return quotient(shared, weights @ (models**2).T, weights @ (subjects**2).T)
-
-    return compare
+    sums = moments(models, subjects)
+    return lambda counts: quotient(*sums(pair_counts(counts)))
 
 
 def pearson(models: Array, subjects: Array) -> Compare:
     """Pearson's r of the dissimilarities."""
     # Centring on the unweighted means first costs nothing and keeps the digits.
-    model, brain = centred(models), centred(subjects)
-    products = pairwise_products(model, brain)
+    sums = moments(centred_with_ones(models), centred_with_ones(subjects))
 
     def compare(counts: Counts) -> Array:
-        weights = pair_counts(counts)
-        total = totals(weights)
-        mean_model, mean_brain = weights @ model.T / total, weights @ brain.T / total
-        covariance = (weights @ products.T / total).reshape(-1, len(model), len(brain))
-        covariance -= mean_model[:, :, None] * mean_brain[:, None]
+        shared, own_models, own_subjects = sums(pair_counts(counts))
+        total = np.where(shared[:, -1:, -1] > 0, shared[:, -1:, -1], 1.0)
+        mean_models, mean_subjects = shared[:, :-1, -1] / total, shared[:, -1, :-1] / total
+        covariance = shared[:, :-1, :-1] / total[:, :, None]
+        covariance -= mean_models[:, :, None] * mean_subjects[:, None]
         return quotient(
             covariance,
-            _variance(weights @ (model**2).T / total, mean_model),
-            _variance(weights @ (brain**2).T / total, mean_brain),
+            _variance(own_models[:, :-1] / total, mean_models),
+            _variance(own_subjects[:, :-1] / total, mean_subjects),
         )
 
     return compare
@@ -61,22 +62,41 @@ def rho_a(models: Array, subjects: Array) -> Compare:
     return _rank_correlation(models, subjects, ties_count=True)
 
 
-def totals(weights: Counts) -> Array:
-    """The sum of each row of weights, to divide by: (resample, 1); 1 where there is nothing."""
-    sums = weights.sum(axis=1, keepdims=True)
-    return np.where(sums > 0, sums, 1.0)
+def centred_with_ones(sides: Array) -> Array:
+    """Sides (side, pair) less the mean of each, and one of ones: products with it are sums."""
+    extended = np.ones((len(sides) + 1, sides.shape[1]))
+    np.subtract(sides, sides.mean(axis=1, keepdims=True), out=extended[:-1])
+    return extended
 
 
-def centred(dissimilarities: Array) -> Array:
-    """Dissimilarities (side, pair) less the mean of each side."""
-    differences: Array = dissimilarities - dissimilarities.mean(axis=1, keepdims=True)
-    return differences
+def moments(models: Array, subjects: Array) -> Callable[[Counts], Moments]:
+    """A function from weights (resample, pair) to the weighted sums of products of the sides.
+
+    Many resamples are one matrix product with the products of all sides, of which nothing is
+    shared between resamples; one resample without weights needs none of them.
+    """
+
+    @cache
+    def products() -> Array:
+        shared = (models[:, None] * subjects).reshape(-1, models.shape[1])
+        return np.vstack([shared, models**2, subjects**2])
+
+    def sums(weights: Counts) -> Moments:
+        if are_plain(weights):
+            own = [np.einsum("sp,sp->s", sides, sides)[None] for sides in (models, subjects)]
+            return (models @ subjects.T)[None], own[0], own[1]
+        shape = (len(weights), len(models), len(subjects))
+        shared, own_models, own_subjects = np.split(
+            weights @ products().T, np.cumsum([shape[1] * shape[2], shape[1]]), axis=1
+        )
+        return shared.reshape(shape), own_models, own_subjects
+
+    return sums
 
 
-def pairwise_products(models: Array, subjects: Array) -> Array:
-    """The product of each model with each subject: (model × subject, pair)."""
-    products: Array = (models[:, None] * subjects).reshape(-1, models.shape[1])
-    return products
+def are_plain(weights: Counts) -> bool:
+    """Whether the weights are of the sample as it is: one row of ones."""
+    return len(weights) == 1 and bool((weights == 1).all())
 
 
 def quotient(shared: Array, own_models: Array, own_subjects: Array) -> Array:
@@ -113,19 +133,19 @@ class TiedRanking:
         starts = None if ranking.first is None else np.unique(ranking.first)
         return cls(ranking, position, starts)
 
-    def centred_ranks(self, weights: Counts, out: Array) -> None:
-        """Fill `out` with the average ranks less their weighted mean: (resample, value)."""
+    def doubled_ranks(self, weights: Weights, out: Array) -> None:
+        """Fill `out` with twice the average ranks less their weighted mean: (resample, value)."""
         ordered = np.take(weights, self.ranking.order, axis=1)
-        half_total = weights.sum(axis=1, keepdims=True) / 2
+        total = weights.sum(axis=1, keepdims=True)
         if self.starts is None:
             # The running sum less (w − 1)/2 and (N + 1)/2, in place: memory decides the speed here.
-            ranks = np.cumsum(ordered, axis=1)
-            ordered /= 2
+            ranks = np.cumsum(ordered, axis=1, dtype=ordered.dtype)
+            ranks *= 2
             ranks -= ordered
-            ranks -= half_total
+            ranks -= total.astype(ordered.dtype)
         else:
-            ranks = self.ranking.ranks(ordered) - (half_total + 0.5)
-        np.take(ranks, self.position, axis=1, out=out, mode="clip")
+            ranks = 2 * self.ranking.ranks(ordered.astype(np.float64)) - (total + 1)
+        out[...] = np.take(ranks, self.position, axis=1, mode="clip")
 
     def tied_powers(self, weights: Counts, power: int) -> Array:
         """The sum over runs of equal values of their total weight to a power: (resample,)."""
@@ -143,15 +163,23 @@ def _rank_correlation(models: Array, subjects: Array, *, ties_count: bool) -> Co
     def compare(counts: Counts) -> Array:
         weights = pair_counts(counts)
         ranks = np.empty((len(rankings), *weights.shape))
+        summed = _whole(weights)
         for ranking, filled in zip(rankings, ranks, strict=True):
-            ranking.centred_ranks(weights, filled)
+            ranking.doubled_ranks(summed, filled)
         model_ranks, brain_ranks = np.split(ranks, [len(models)])
-        model_ranks *= weights
-        shared = model_ranks.transpose(1, 0, 2) @ brain_ranks.transpose(1, 2, 0)
+        fewer = min(model_ranks, brain_ranks, key=len)
+        fewer *= weights
+        shared = model_ranks.transpose(1, 0, 2) @ brain_ranks.transpose(1, 2, 0) / 4
         own = _rank_squares(rankings, weights, ties_count=ties_count)
         return quotient(shared, *np.split(own, [len(models)], axis=1))
 
     return compare
+
+
+def _whole(weights: Counts) -> Weights:
+    """The weights as integers where they are whole: a running sum of them is 7 × faster."""
+    small = weights.sum(axis=1).max(initial=0) < 1 << 30  # their doubles are summed
+    return weights.astype(np.int32) if small and (weights == np.rint(weights)).all() else weights
 
 
 def _rank_squares(rankings: list[TiedRanking], weights: Counts, *, ties_count: bool) -> Array:

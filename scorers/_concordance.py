@@ -17,7 +17,7 @@ import numpy.typing as npt
 from isocortex.geometry import Array, Positions
 from isocortex.statistics import Counts, pair_counts
 
-from ._comparisons import Compare, TiedRanking, quotient
+from ._comparisons import Compare, TiedRanking, are_plain, quotient
 
 Matrix = npt.NDArray[np.floating[Any]]
 
@@ -41,6 +41,10 @@ def _tau(models: Array, subjects: Array, *, ties_count: bool) -> Compare:
         runs = np.array([ranking.tied_powers(weights, 2) for ranking in rankings]).T
         ordered = weights.sum(axis=1, keepdims=True) ** 2 - (copies if ties_count else runs)
         ordered = np.broadcast_to(ordered, runs.shape)
+        if are_plain(weights):
+            untied = weights.sum() ** 2 - runs
+            shared = _plain_concordance(models, subjects, *np.split(untied[0], [len(models)]))
+            return quotient(shared[None], *np.split(ordered, [len(models)], axis=1))
         run_models, run_subjects = np.split(runs, [len(models)], axis=1)
         tied = run_models[:, :, None] + run_subjects[:, None] - copies[:, :, None]
         concordance = np.empty(tied.shape)
@@ -54,6 +58,20 @@ def _tau(models: Array, subjects: Array, *, ties_count: bool) -> Compare:
         return quotient(concordance, *np.split(ordered, [len(models)], axis=1))
 
     return compare
+
+
+def _plain_concordance(
+    models: Array, subjects: Array, untied_models: Array, untied_subjects: Array
+) -> Array:
+    """The same sum for weights of 1, (model, subject), by scipy's τ-b: it counts while it sorts.
+
+    τ-b is that sum, an even integer, over the root of what each side orders at all; so the sum is
+    restored without rounding.
+    """
+    from scipy.stats import kendalltau
+
+    tau = np.array([[kendalltau(x, y).statistic for y in subjects] for x in models])
+    return np.asarray(np.rint(tau * np.sqrt(np.outer(untied_models, untied_subjects))))
 
 
 def _by_pair(weights: Counts) -> Matrix:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
+from scipy.stats import rankdata
 
 from isocortex.errors import IncompatibleError, InputError, UnknownNameError
-from isocortex.geometry import Array, Dissimilarities, Geometry, Side
+from isocortex.geometry import Array, Dissimilarities, Geometry, Side, gather_geometry
+from isocortex.responses import Responses
 from isocortex.statistics import upper_triangle
 
 
@@ -84,7 +86,16 @@ DISSIMILARITIES: Final[Mapping[str, Callable[[Geometry], Array]]] = {
     "euclidean": euclidean_dissimilarities,
     "squared-euclidean": squared_euclidean_dissimilarities,
 }
-"""What follows from a geometry. Spearman's ρ over units does not: ranks need the units."""
+"""What follows from a geometry. Spearman's ρ over units follows from that of their ranks."""
+
+
+def rank_geometry(responses: Responses) -> Geometry:
+    """The geometry of the ranks of the units for each stimulus: its Pearson's r is Spearman's ρ.
+
+    Equal responses share their mean rank. Cost: the sorting of n rows of p units, and n²p.
+    """
+    ranks = np.array([rankdata(each) for each in responses.values])
+    return gather_geometry(responses.ids, ranks, name="ranks of units")
 
 
 def square_matrices(vectors: Array) -> Array:

@@ -9,41 +9,34 @@ missing; each copy has the same b, so that b needs no system of equations (`_off
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
 from isocortex.geometry import Array
 from isocortex.statistics import Counts, pair_counts
 
-from ._comparisons import Compare, centred, pairwise_products, quotient, totals
+from ._comparisons import Compare, Moments, are_plain, centred_with_ones, moments, quotient
 from ._rdm import square_matrices
 
-_Inner = Callable[[Counts, Counts], tuple[Array, Array, Array]]
-"""From counts of stimuli and of pairs to the products of models with subjects, and of each with
-itself."""
+_Sums = Callable[[Counts], tuple[Moments, Moments]]
+"""From counts of stimuli to sums of products as they are, and under V⁻¹."""
 
 
 def whitened_cosine(models: Array, subjects: Array) -> Compare:
     """The cosine under V⁻¹; of squared Euclidean distances it is linear CKA (biased)."""
-    inner = _inner_products(models, subjects)
-
-    def compare(counts: Counts) -> Array:
-        return quotient(*inner(counts, pair_counts(counts)))
-
-    return compare
+    sums = _sums(models, subjects)
+    return lambda counts: quotient(*sums(counts)[1])
 
 
 def whitened_correlation(models: Array, subjects: Array) -> Compare:
     """The same of dissimilarities less their plain mean over the pairs that are kept."""
-    model, brain = centred(models), centred(subjects)
-    ones = np.ones((1, models.shape[1]))
-    inner = _inner_products(np.vstack([model, ones]), np.vstack([brain, ones]))
+    sums = _sums(centred_with_ones(models), centred_with_ones(subjects))
 
     def compare(counts: Counts) -> Array:
-        weights = pair_counts(counts)
-        shared, own_models, own_brains = inner(counts, weights)
-        total = totals(weights)
-        mean_model, mean_brain = weights @ model.T / total, weights @ brain.T / total
+        (plain, _, _), (shared, own_models, own_brains) = sums(counts)
+        total = np.where(plain[:, -1:, -1] > 0, plain[:, -1:, -1], 1.0)
+        mean_model, mean_brain = plain[:, :-1, -1] / total, plain[:, -1, :-1] / total
         one_model, one_brain, one = shared[:, :-1, -1], shared[:, -1, :-1], shared[:, -1, -1]
         less_means = (
             shared[:, :-1, :-1]
@@ -66,32 +59,47 @@ def _less_mean(own: Array, mean: Array, with_one: Array, one: Array) -> Array:
     return np.where(squared > 1e-13 * own, squared, 0.0)
 
 
-def _inner_products(models: Array, subjects: Array) -> _Inner:
-    products = pairwise_products(models, subjects)
-    model_matrices, subject_matrices = square_matrices(models), square_matrices(subjects)
+def _sums(models: Array, subjects: Array) -> _Sums:
+    plain = moments(models, subjects)
+    rows_of_models, rows_of_subjects = _row_sums(models), _row_sums(subjects)
 
-    def inner(counts: Counts, weights: Counts) -> tuple[Array, Array, Array]:
-        """Model with subject (resample, model, subject), and each with itself."""
-        rows_model = _row_sums(counts, model_matrices)
-        rows_brain = _row_sums(counts, subject_matrices)
+    def sums(counts: Counts) -> tuple[Moments, Moments]:
+        rows_model, rows_brain = rows_of_models(counts), rows_of_subjects(counts)
         weighted_model = counts[:, None] * rows_model
         offsets_brain = _offsets(counts, rows_brain)
-        shared = (weights @ products.T).reshape(-1, len(models), len(subjects))
-        shared -= weighted_model @ offsets_brain.transpose(0, 2, 1)
-        own_model = weights @ (models**2).T - np.einsum(
-            "rmi,rmi->rm", weighted_model, _offsets(counts, rows_model)
+        shared, own_models, own_brains = plain(pair_counts(counts))
+        whitened = (
+            shared - weighted_model @ offsets_brain.transpose(0, 2, 1),
+            own_models - np.einsum("rmi,rmi->rm", weighted_model, _offsets(counts, rows_model)),
+            own_brains - np.einsum("ri,rsi,rsi->rs", counts, rows_brain, offsets_brain),
         )
-        own_brain = weights @ (subjects**2).T - np.einsum(
-            "ri,rsi,rsi->rs", counts, rows_brain, offsets_brain
-        )
-        return shared, own_model, own_brain
+        return (shared, own_models, own_brains), whitened
 
-    return inner
+    return sums
 
 
-def _row_sums(counts: Counts, matrices: Array) -> Array:
-    """Σⱼ cⱼ dᵢⱼ of each stimulus i: (resample, side, stimulus)."""
-    sums: Array = (counts @ matrices).transpose(1, 0, 2)
+def _row_sums(vectors: Array) -> Callable[[Counts], Array]:
+    """A function to Σⱼ cⱼ dᵢⱼ of each stimulus i, (resample, side, stimulus), of (side, pair)."""
+    matrices = cache(lambda: square_matrices(vectors))
+
+    def sums(counts: Counts) -> Array:
+        if are_plain(counts):
+            return _sums_of_pairs(vectors, counts.shape[1])[None]
+        rows: Array = (counts @ matrices()).transpose(1, 0, 2)
+        return rows
+
+    return sums
+
+
+def _sums_of_pairs(vectors: Array, stimuli: int) -> Array:
+    """The sum of the pairs of each stimulus, (side, stimulus): no matrices for a single look."""
+    sums = np.zeros((len(vectors), stimuli))
+    start = 0
+    for first in range(stimuli - 1):
+        pairs = vectors[:, start : start + stimuli - 1 - first]
+        sums[:, first] += pairs.sum(axis=1)
+        sums[:, first + 1 :] += pairs
+        start += pairs.shape[1]
     return sums
 
 

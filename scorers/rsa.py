@@ -1,22 +1,18 @@
 """Representational similarity analysis: do pairs of stimuli differ alike in model and brain?"""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
-from isocortex.errors import InputError, UnknownNameError
-from isocortex.geometry import Array, Brain, Side, require_same_stimuli
+from isocortex.errors import InputError
+from isocortex.geometry import Brain, Side
 from isocortex.registry import scorer
 from isocortex.statistics import Counts
 
-from ._comparisons import Compare, cosine, pearson, rho_a, spearman
-from ._concordance import tau_a, tau_b
-from ._rdm import dissimilarity_vector
+from ._compared import compared, of_brain, of_models
+from ._riemannian import riemannian
 from ._second_moments import bures
-from ._whitened import whitened_correlation, whitened_cosine
 
 
 @scorer(
@@ -36,6 +32,7 @@ from ._whitened import whitened_correlation, whitened_cosine
         "rsa-kendall": {
             "summary": "Pearson RDMs compared by Kendall's τ-a",
             "options": {"comparison": "kendall"},
+            "metric": "",
         },
         "rsa-kendall-b": {
             "summary": "Pearson RDMs compared by Kendall's τ-b",
@@ -46,6 +43,7 @@ from ._whitened import whitened_correlation, whitened_cosine
         "rsa-rho-a": {
             "summary": "Pearson RDMs compared by ρ-a, Spearman's ρ under random breaking of ties",
             "options": {"comparison": "rho-a"},
+            "metric": "",
             "source": "Schütt et al. 2023, eLife 12:e82566",
         },
         "rsa-cosine-distance": {
@@ -136,6 +134,8 @@ from ._whitened import whitened_correlation, whitened_cosine
         "unit translation",
     ),
     range=(-1.0, 1.0),
+    symmetric=True,
+    metric="arccos",
     splits={"kind": "halves", "scored": 500, "seed": 0},
     answers="Are stimuli that differ for the model the ones that differ for the brain?",
     source="Kriegeskorte, Mur & Bandettini 2008, Front Syst Neurosci 2:4; τ-a: Nili et al. 2014",
@@ -183,27 +183,11 @@ def rsa_of_models(
     Equal to one model at a time, and cheaper under `counts`: what the brain's side costs is paid
     once for all models.
     """
-    if comparison not in _COMPARISONS:
-        raise UnknownNameError.among("comparison", comparison, _COMPARISONS)
-    modelled = np.array([_of_model(model, brain, dissimilarity) for model in models])
-    recorded = _of_brain(brain, dissimilarity)
-    drawn = np.ones((1, len(brain.ids))) if counts is None else counts
-    together = max(1, _PRODUCTS // recorded.size)
-    similarity = np.concatenate(
-        [
-            _resampled(
-                _COMPARISONS[comparison], modelled[start : start + together], recorded, drawn
-            )
-            for start in range(0, len(modelled), together)
-        ],
-        axis=1,
+    similarity = compared(
+        of_models(models, brain, dissimilarity), of_brain(brain, dissimilarity), comparison, counts
     )
-    labelled = xr.DataArray(
-        similarity,
-        dims=("resample", "model", "subject"),
-        coords={"subject": list(brain.subjects)},
-    )
-    return labelled.isel(resample=0) if counts is None else labelled
+    dims = ("model", "subject") if counts is None else ("resample", "model", "subject")
+    return xr.DataArray(similarity, dims=dims, coords={"subject": list(brain.subjects)})
 
 
 @scorer(
@@ -214,6 +198,8 @@ def rsa_of_models(
     accepts=("responses", "dissimilarities"),
     invariant_to=("stimulus order", "unit order", "isotropic scale", "unit translation"),
     range=(0.0, 1.0),
+    symmetric=True,
+    metric="arccos",
     splits={"kind": "halves", "scored": 500, "seed": 0},
     answers="How much of the model's shape is the brain's, once it is turned to fit best?",
     source="Harvey, Larsen & Williams 2023, arXiv:2311.11436; Bhatia, Jain & Lim 2019, "
@@ -232,69 +218,56 @@ def rsa_bures(model: Side, brain: Brain, *, dissimilarity: str = "pearson") -> x
 
     Dissimilarities are taken as squared distances, as 1 − r and recorded ones are of responses
     scaled alike; of squared Euclidean ones it is the cosine of the Procrustes angle. Roots of
-    matrices do not follow from weights, so that resamples are random halves. Cost: n³ for each
+    matrices do not follow from weights: it takes no `counts`. Cost: n³ for each
     subject. Raises as `rsa` does.
     """
-    modelled = _of_model(model, brain, dissimilarity)[None]
-    similarity = bures(modelled, _of_brain(brain, dissimilarity))[0]
+    modelled = of_models([model], brain, dissimilarity)
+    similarity = bures(modelled, of_brain(brain, dissimilarity))[0]
     return xr.DataArray(similarity, dims="subject", coords={"subject": list(brain.subjects)})
 
 
-_PRODUCTS: Final = 1 << 24
-"""How many products of a model's with a subject's dissimilarities are held at once: 128 MiB."""
+@scorer(
+    name="rsa-riemannian",
+    summary="squared Euclidean RDMs compared by the Riemannian distance of second moments",
+    options={"dissimilarity": "squared-euclidean"},
+    family="similarity",
+    accepts=("responses", "dissimilarities"),
+    invariant_to=("stimulus order", "unit order", "rotation", "isotropic scale", "translation"),
+    range=(0.0, 1.0),
+    splits={"kind": "halves", "scored": 100, "seed": 0},
+    answers="By what factor do model and brain differ in the variance of a typical contrast of "
+    "stimuli, once the model is scaled and noise added to suit?",
+    source="Shahbazi et al. 2021, NeuroImage 239:118271",
+    bibtex="""@article{shahbazi2021using,
+  author = {Shahbazi, Mahdiyar and Shirali, Ali and Aghajan, Hamid and Nili, Hamed},
+  title = {Using distance on the Riemannian manifold to compare representations in brain and in
+    models},
+  journal = {NeuroImage},
+  volume = {239},
+  pages = {118271},
+  year = {2021},
+  doi = {10.1016/j.neuroimage.2021.118271}
+}""",
+)
+def rsa_riemannian(
+    model: Side, brain: Brain, *, dissimilarity: str = "squared-euclidean"
+) -> xr.DataArray:
+    """e^(−d/√k) of the Riemannian distance d in k dimensions, from 0 to 1: (subject,).
 
-
-@dataclass(frozen=True)
-class _Comparison:
-    """A comparison, and how many weights (resample × pair) it is given at once."""
-
-    prepare: Callable[[Array, Array], Compare]
-    at_once: int
-
-
-_COMPARISONS: Final = {
-    "spearman": _Comparison(spearman, 1 << 16),
-    "pearson": _Comparison(pearson, 1 << 22),
-    "cosine": _Comparison(cosine, 1 << 22),
-    "kendall": _Comparison(tau_a, 1 << 24),
-    "kendall-b": _Comparison(tau_b, 1 << 24),
-    "rho-a": _Comparison(rho_a, 1 << 16),
-    "cosine-whitened": _Comparison(whitened_cosine, 1 << 22),
-    "correlation-whitened": _Comparison(whitened_correlation, 1 << 22),
-}
-"""Ranks are held for each side and stay small enough for the processor's cache; the others make
-one matrix product with many columns, or small ones, which pay when they have many rows."""
-
-
-def _resampled(comparison: _Comparison, modelled: Array, recorded: Array, counts: Counts) -> Array:
-    """The similarities under each row of counts: (resample, model, subject)."""
-    compare = comparison.prepare(modelled, recorded)
-    blocks = np.array_split(counts, -(-len(counts) * modelled.shape[1] // comparison.at_once))
-    return np.concatenate([compare(block) for block in blocks if len(block)])
-
-
-def _of_model(model: Side, brain: Brain, dissimilarity: str) -> Array:
-    require_same_stimuli(model, brain)
-    return _varied(dissimilarity_vector(model, dissimilarity), "the model")
-
-
-def _of_brain(brain: Brain, dissimilarity: str) -> Array:
-    """The dissimilarities of each subject: (subject, pair)."""
-    sides = zip(brain.subjects, brain.sides, strict=True)
-    return np.array(
-        [
-            _varied(dissimilarity_vector(side, dissimilarity), f"subject {name}")
-            for name, side in sides
-        ]
+    d is rsatoolbox's `neg_riem_dist` with its sign changed, k = n − 1 where the brain spans all
+    contrasts of the stimuli. Where it spans fewer, as with fewer neuroids than stimuli, d is taken
+    in its span and compared per dimension (`_riemannian`). The brain is the reference: noise is
+    added to the model alone, so that exchanging the sides gives another number. Cost: about 4 n³
+    for each subject. Raises as `rsa` does, and InputError where the brain spans fewer than two
+    dimensions.
+    """
+    distances, dimensions = riemannian(
+        of_models([model], brain, dissimilarity), of_brain(brain, dissimilarity)
     )
-
-
-def _varied(dissimilarities: Array, whose: str) -> Array:
-    if dissimilarities.size < 3:
+    if dimensions.min() < 2:
         raise InputError(
-            f"{whose} holds {dissimilarities.size} pairs of stimuli; to compare dissimilarities "
-            "takes 3 stimuli or more"
+            f"subject {brain.subjects[int(dimensions.argmin())]} spans {dimensions.min()} dimension"
+            "; ratios of variances take 2 or more: use rsa-pearson"
         )
-    if np.ptp(dissimilarities) == 0:
-        raise InputError(f"all dissimilarities of {whose} are equal: there is nothing to compare")
-    return dissimilarities
+    similarity = np.exp(-distances[0] / np.sqrt(dimensions))
+    return xr.DataArray(similarity, dims="subject", coords={"subject": list(brain.subjects)})

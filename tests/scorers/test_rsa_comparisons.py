@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from isocortex.scorers import rsa as rsa_file
+from isocortex.scorers import _compared
 from isocortex.scorers._rdm import dissimilarity_vector
 from isocortex.scorers.rsa import rsa, rsa_bures, rsa_of_models
 from scipy import stats
@@ -98,9 +98,17 @@ def test_resamples_equal_the_formulas_on_the_repeated_stimuli(comparison, ties):
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS)
+def test_one_resample_is_scored_as_among_others(comparison):
+    counts = bootstrap_counts(20, 3, seed=3)
+    together = rsa(layer(seed=1), brain(), counts=counts, comparison=comparison)
+    alone = rsa(layer(seed=1), brain(), counts=counts[:1], comparison=comparison)
+    np.testing.assert_allclose(alone[0], together[0], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS)
 @pytest.mark.parametrize("resampled", [False, True])
 def test_models_are_scored_alike_alone_and_together(comparison, resampled, monkeypatch):
-    monkeypatch.setattr(rsa_file, "_PRODUCTS", 2 * 3 * 190)  # two of the three models at once
+    monkeypatch.setattr(_compared, "PRODUCTS", 2 * 3 * 190)  # two of the three models at once
     models, subjects = [layer(20, seed=each) for each in range(3)], brain(20)
     counts = bootstrap_counts(20, 7, seed=3) if resampled else None
     together = rsa_of_models(models, subjects, counts=counts, comparison=comparison)
@@ -168,6 +176,17 @@ def test_bures_is_the_nuclear_norm_with_more_and_fewer_units_than_stimuli(units)
     recorded = Brain(("one",), (geometry_of(y),))
     actual = rsa_bures(geometry_of(x), recorded, dissimilarity="squared-euclidean")
     assert actual.item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("units", [(30, 4), (4, 30), (4, 6)])
+def test_bures_is_symmetric_whichever_side_has_fewer_dimensions(units):
+    sides = [layer(12, each, seed=each) for each in units]
+    options = {"dissimilarity": "squared-euclidean"}
+    there, back = (
+        rsa_bures(first, Brain(("one",), (second,)), **options).item()
+        for first, second in (sides, sides[::-1])
+    )
+    assert there == pytest.approx(back, abs=1e-12)
 
 
 def test_bures_of_equal_shapes_is_one():
