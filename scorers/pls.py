@@ -229,13 +229,13 @@ def _leading(matrix: Array) -> tuple[float, Array]:
 
 
 _ROUNDING: Final = 1e-13
-"""A squared covariance below this share of the first one is rounding, and ends the fit."""
+"""What is below this share of the largest it could be is rounding, and ends the fit: a squared
+covariance of that of the first component, a score of what the kernel makes of its direction."""
 
 
 def _add_component(fits: _Fits, scores: Array, number: int) -> None:
     """Write the next scores (fit, component, n) of all fits, and deflate their covariances."""
     values, directions = zip(*map(_leading, fits.covariances), strict=True)
-    going = np.array(values) > _ROUNDING * fits.largest
     former = scores[:, :number]
     targets = _without(former, fits.centred(np.array(directions) @ fits.basis.T), fits.masks)
     column = (targets * fits.masks) @ fits.kernel
@@ -243,6 +243,8 @@ def _add_component(fits: _Fits, scores: Array, number: int) -> None:
     for _ in range(2):  # once loses orthogonality to rounding, twice is enough
         column = _without(former, column, fits.masks)
     lengths = np.sqrt((column**2 * fits.masks).sum(axis=1))
+    longest = np.trace(fits.kernel) * np.linalg.norm(targets * fits.masks, axis=1)
+    going = (np.array(values) > _ROUNDING * fits.largest) & (lengths > _ROUNDING * longest)
     scores[:, number] = np.where(going, 1 / np.where(going, lengths, 1), 0)[:, None] * column
     _deflate(fits, scores[:, number], former)
 

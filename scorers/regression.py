@@ -14,11 +14,11 @@ from isocortex.splits import Split
 from isocortex.statistics import columnwise_correlation, upper_triangle
 
 from ._gram import squared_distances
+from ._nested import nested_ridge
 from ._spectrum import (
     NEGLIGIBLE,
     centred_on,
     folds_within,
-    nested_ridge,
     penalty_grid,
     responses_of,
     spectrum,
@@ -95,12 +95,14 @@ def ols(
     limit = _Interpolation(*spectrum(model.centred_gram()), responses)
     predictions = []
     for split in splits:
+        outside = np.setdiff1d(np.arange(len(responses)), split.train)
         correlations = []
         for fold in folds_within(split, inner_folds):
-            residuals = limit.without(np.concatenate([fold, split.test]))[: len(fold)]
+            residuals = limit.without(np.concatenate([fold, outside]))[: len(fold)]
             observed = responses[fold]
             correlations.append(columnwise_correlation(observed - residuals, observed))
-        prediction = responses[split.test] - limit.without(split.test)
+        tested = np.searchsorted(outside, split.test)
+        prediction = responses[split.test] - limit.without(outside)[tested]
         predictions.append(HeldOut(split, prediction, np.asarray(np.mean(correlations, axis=0))))
     return predictions
 

@@ -1,6 +1,7 @@
 """Ridge encoding: can a linear read-out of the model predict the responses to held-out stimuli?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,9 @@ from isocortex.registry import scorer
 from isocortex.splits import Split
 from isocortex.statistics import columnwise_correlation
 
-from ._spectrum import centred_on, nested_ridge, penalty_grid, responses_of, spectrum
+from ._banded import banded_search
+from ._nested import Choice, nested_ridge
+from ._spectrum import centred_on, penalty_grid, responses_of, spectrum
 
 
 @scorer(
@@ -89,6 +92,56 @@ def ridge(
         penalties=penalty_grid(kernel) if penalty is None else [penalty],
         inner_folds=inner_folds,
     )
+
+
+@scorer(
+    name="himalaya-ridge",
+    summary="himalaya's KernelRidgeCV or RidgeCV, one of 20 penalties per neuroid, no intercept",
+    options={"decades": (1, 20), "inner_folds": 5},
+    splits={"kind": "k-fold", "folds": 5, "seed": 0, "order": "recorded"},
+    invariant_to=("unit order", "rotation"),
+    family="encoding",
+    accepts=("responses",),
+    range=(-1.0, 1.0),
+    answers="What does himalaya read out of a layer?",
+    source="Dupré la Tour et al. 2022, doi:10.1016/j.neuroimage.2022.119728; himalaya 0.4",
+    bibtex="""@article{dupre2022feature,
+  author = {Dupr{\\'e} la Tour, Tom and Eickenberg, Michael and Nunez-Elizalde, Anwar O. and
+    Gallant, Jack L.},
+  title = {Feature-space selection with banded ridge regression},
+  journal = {NeuroImage},
+  volume = {264},
+  pages = {119728},
+  year = {2022},
+  doi = {10.1016/j.neuroimage.2022.119728}
+}""",
+)
+def himalaya_ridge(
+    model: Geometry,
+    brain: xr.DataArray,
+    splits: Sequence[Split],
+    *,
+    decades: tuple[int, int] = (1, 20),
+    inner_folds: int = 5,
+) -> list[HeldOut]:
+    """Predictions of responses (stimulus, neuroid) to held-out stimuli, one `HeldOut` per split.
+
+    As himalaya fits by default: features and responses as they are, without intercept; contiguous
+    inner folds in the order of the recording; mean squared error, of equal ones the larger penalty;
+    10ᵃ … 10ᵇ, one penalty per decade, with `decades` (a, b). Cost: that of `ridge`. Features and
+    responses far from 0 are fitted badly without an intercept.
+    """
+    first, last = decades
+    penalties = np.logspace(first, last, last - first + 1)
+    fits = banded_search(
+        model.uncentred_gram()[None],
+        responses_of(brain, model),
+        splits,
+        shares=np.ones((1, 1)),
+        penalties=lambda kernel: penalties,
+        choice=Choice(inner_folds, shuffled=False, intercept=False, slope=1e-10),
+    )
+    return [replace(each, shares=None) for each in fits]
 
 
 BRAIN_SCORE_PENALTIES: Final = np.concatenate(

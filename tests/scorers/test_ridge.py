@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from isocortex.scorers._nested import nested_ridge
 from isocortex.scorers.ridge import BRAIN_SCORE_PENALTIES, brain_score_ridgecv, ridge
 from scipy.stats import pearsonr
 from sklearn.linear_model import Ridge, RidgeCV
@@ -38,7 +39,17 @@ def test_a_fixed_penalty_equals_refitting(units):
         np.testing.assert_allclose(held_out.prediction, expected, atol=1e-9)
 
 
-def nested(x, y, split, penalties, inner_folds):
+@pytest.mark.parametrize("units", [10, 200], ids=["tall", "wide"])
+def test_one_split_by_itself_equals_the_same_among_others(units):
+    x, y, splits = problem(units)
+    together = ridge(geometry_of(x), y, splits)
+    for split, expected in zip(splits, together, strict=True):
+        (alone,) = ridge(geometry_of(x), y, [split])
+        np.testing.assert_allclose(alone.prediction, expected.prediction, atol=1e-9)
+        np.testing.assert_allclose(alone.selection, expected.selection, atol=1e-9)
+
+
+def nested(x, y, split, penalties, inner_folds, *, within_fold=np.mean):
     """Penalty and inner correlation of each neuroid, with a fit for every fold and penalty."""
     protocol = {"kind": "k-fold", "folds": inner_folds, "seed": 0}
     folds = make_splits(len(split.train), protocol)
@@ -48,7 +59,8 @@ def nested(x, y, split, penalties, inner_folds):
     ]
     observed = [y[split.train[f.test]] for f in folds]
     errors = [
-        sum(((p - o) ** 2).sum(0) for p, o in zip(part, observed, strict=True)) for part in parts
+        sum(within_fold((p - o) ** 2, axis=0) for p, o in zip(part, observed, strict=True))
+        for part in parts
     ]
     best = np.argmin(errors, axis=0)
     selection = [
@@ -60,13 +72,13 @@ def nested(x, y, split, penalties, inner_folds):
 
 @pytest.mark.parametrize("units", [10, 200], ids=["tall", "wide"])
 def test_nested_selection_equals_refitting_every_fold_and_penalty(units):
-    x, y, splits = problem(units)
+    x, y, splits = problem(units, neuroids=20)
     geometry = geometry_of(x)
     scale = np.trace(geometry.centred_gram()) / len(x)
     penalties = scale * np.logspace(-6, 4, 21)
-    for held_out in ridge(geometry, y, splits, inner_folds=3):
+    for held_out in ridge(geometry, y, splits, inner_folds=4):  # of 7 and of 8 stimuli
         split = held_out.split
-        best, selection = nested(x.values, y.values, split, penalties, 3)
+        best, selection = nested(x.values, y.values, split, penalties, 4)
         np.testing.assert_allclose(held_out.selection, selection, atol=1e-9)
         for column, chosen in enumerate(best):
             penalty = penalties[chosen]
@@ -81,6 +93,33 @@ def test_noisier_neuroids_get_larger_penalties():
     penalties = np.trace(geometry.centred_gram()) / len(x) * np.logspace(-6, 4, 21)
     best, _ = nested(x.values, y.values, splits[0], penalties, 3)
     assert len(set(best)) > 1
+
+
+def test_folds_of_unequal_size_count_alike():
+    """The data of the test above can tell: some choose otherwise if stimuli count alike."""
+    x, y, splits = problem(200, neuroids=20)
+    geometry = geometry_of(x)
+    penalties = np.trace(geometry.centred_gram()) / len(x) * np.logspace(-6, 4, 21)
+    folds, _ = nested(x.values, y.values, splits[0], penalties, 4)
+    stimuli, _ = nested(x.values, y.values, splits[0], penalties, 4, within_fold=np.sum)
+    assert (folds != stimuli).any()
+
+
+@pytest.mark.parametrize("penalty", [1e-12, 1e-9, 1e-6])
+def test_a_penalty_near_rounding_is_still_ridge(penalty):
+    """Below 10⁻¹¹ of the kernel's trace the spectrum takes over from Cholesky."""
+    x, y, splits = problem(10)
+    for held_out in ridge(geometry_of(x), y, splits, penalty=penalty):
+        split = held_out.split
+        expected = refitted(x.values, y.values, split.train, split.test, penalty)
+        np.testing.assert_allclose(held_out.prediction, expected, atol=1e-6)
+
+
+def test_a_kernel_with_negative_eigenvalues_is_refused():
+    _, y, splits = problem(10)
+    kernel = np.diag(np.linspace(-1, 2, len(y)))
+    with pytest.raises(InputError, match="negative eigenvalues"):
+        nested_ridge(kernel, y.values, splits, penalties=[0.5], inner_folds=3)
 
 
 def test_held_out_responses_do_not_reach_their_own_prediction():
