@@ -72,7 +72,7 @@ def test_relative_links_of_the_documents_lead_somewhere():
 
 
 def test_every_scorer_has_its_row_in_the_table_of_measures():
-    table = (ROOT / "docs" / "scores.md").read_text()
+    table = (ROOT / "docs" / "measures.md").read_text()
     rows = set(re.findall(r"`([a-z0-9-]+)`", table))
     presets = {f"brain-score{end}" for end in rows if end.startswith("-")}
     assert {entry.name for entry in registry.entries("scorer")} <= rows | presets
