@@ -11,14 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from . import cases, encoding, similarity
+from . import cases, encoding, matching, shape, similarity
 from .timing import Measurement
 
 
 def main() -> None:
     """Run the cases that are named on the command line, or all of them."""
     wanted = sys.argv[1:]
-    known = cases.CASES | similarity.CASES | encoding.CASES
+    known = {
+        name: case
+        for module in (cases, similarity, shape, matching, encoding)
+        for name, case in module.CASES.items()
+    }
     chosen = {name: case for name, case in known.items() if not wanted or name in wanted}
     if unknown := set(wanted) - set(known):
         sys.exit(f"no case is named {', '.join(unknown)}; known are {', '.join(known)}")

@@ -62,7 +62,7 @@ from ._trials import TRIAL_DISSIMILARITIES
         },
     },
     family="similarity",
-    accepts=("responses", "dissimilarities"),
+    accepts=("responses",),
     trials=True,
     invariant_to=("stimulus order", "unit order", "rotation", "isotropic scale", "translation"),
     range=(-1.0, 1.0),
@@ -93,10 +93,10 @@ def rsa_of_trials(
 
     From −1 to 1; with `counts` (resample, stimulus) it is (resample, subject), as of `rsa`, which
     compares them. The brain's `dissimilarity` is one of `_trials.TRIAL_DISSIMILARITIES`, its
-    `noise` one of `_noise.ESTIMATORS` or "none"; recorded dissimilarities stay what they are. The
-    model's are squared Euclidean. The noise is estimated from the stimuli that are given, and in a
-    resample it is held fixed. Raises InputError with too few trials (cross-validation takes 2 of
-    each stimulus, decoding with a noise normalisation 3), IncompatibleError without trials.
+    `noise` one of `_noise.ESTIMATORS` or "none". The model's are squared Euclidean. The noise is
+    estimated from the stimuli that are given, and in a resample it is held fixed. Raises InputError
+    with too few trials (cross-validation takes 2 of each stimulus, decoding with a noise
+    normalisation 3), IncompatibleError without trials.
     """
     if dissimilarity not in TRIAL_DISSIMILARITIES:
         raise UnknownNameError.among("dissimilarity", dissimilarity, TRIAL_DISSIMILARITIES)
@@ -113,10 +113,9 @@ def rsa_of_trials(
 
 
 def _dissimilarities(side: Side, dissimilarity: str, noise: str) -> Dissimilarities:
-    if isinstance(side, Dissimilarities):
-        return side
     if not isinstance(side, Trials):
         raise IncompatibleError(
-            f"a {dissimilarity} dissimilarity needs single trials; got a {type(side).__name__}"
+            f"a {dissimilarity} dissimilarity needs single trials; got a {type(side).__name__} "
+            "(rsa-whitened-cosine compares recorded ones)"
         )
     return Dissimilarities(side.ids, TRIAL_DISSIMILARITIES[dissimilarity](side, noise))

@@ -29,9 +29,12 @@ class Score:
     `confidence`, by resampling what `resampled` names. `layer` is the layer that was chosen most
     often; every choice was made on stimuli other than those that were scored.
 
-    `detail` holds, as far as the scorer yields it: `layer_score` (layer), `fold_score` and
-    `fold_layer` (fold), `subject_score` (subject), `neuroid_score` and `neuroid_ceiling` (neuroid)
-    and `resampled_raw` (resample): equal positions of the last are equal draws for all candidates.
+    `detail` holds, as far as the scorer yields it: `layer_score`, `layer_units`, `layer_units_read`
+    (layer) and what is said of a projection; `layer_share` (part, neuroid) of layers that were
+    fitted together; `fold_score` and `fold_layer` (fold), `subject_score` (subject),
+    `neuroid_score` and `neuroid_reliability` (neuroid) and `resampled_raw` (resample): equal
+    positions of the last are equal draws for all candidates. The rest is what
+    `isocortex.variation` needs for the difference of two scores.
     """
 
     candidate: str

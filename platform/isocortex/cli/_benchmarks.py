@@ -1,6 +1,6 @@
 """Which benchmarks are meant by what stands on the command line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 
@@ -42,37 +42,39 @@ def without_misfits(
 ) -> dict[str, IsocortexError]:
     """The errors but those of scorers that do not fit the model and were not asked for by name.
 
-    These are said in one line.
+    These are said in one line for each reason.
     """
     misfits = {
         name: error
         for name, error in errors.items()
         if isinstance(error, IncompatibleError) and not any(name.endswith(f" {a}") for a in asked)
     }
-    _print_misfits(list(misfits.values()))
+    _print_misfits(misfits)
     return {name: error for name, error in errors.items() if name not in misfits}
 
 
 def load_fitting(names: Iterable[str], *, asked: Sequence[str]) -> list[Benchmark]:
     """The benchmarks with their data, but those that were not asked for by name and whose splits
-    or measurements the data do not allow; these are said in one line."""
+    or measurements the data do not allow; these are said in one line for each reason."""
     fitting: list[Benchmark] = []
-    misfits: list[IsocortexError] = []
+    misfits: dict[str, IsocortexError] = {}
     for benchmark in load_benchmarks(names):
         try:
             if benchmark.name not in asked:
                 _ = benchmark.splits, benchmark.brain
             fitting.append(benchmark)
         except (IncompatibleError, InputError) as error:
-            misfits.append(error)
+            misfits[benchmark.name] = error
     _print_misfits(misfits)
     return fitting
 
 
-def _print_misfits(misfits: Sequence[IsocortexError]) -> None:
-    if misfits:
-        reasons = dict.fromkeys(map(str, misfits))
-        print_note(f"{len(misfits)} left out, because they do not fit: {'; '.join(reasons)}")
+def _print_misfits(misfits: Mapping[str, IsocortexError]) -> None:
+    reasons: dict[str, list[str]] = {}
+    for name, error in misfits.items():
+        reasons.setdefault(str(error), []).append(name.rpartition("/")[2])
+    for reason, scorers in reasons.items():
+        print_note(f"left out {', '.join(dict.fromkeys(scorers))}: {reason}")
 
 
 def expanded(names: Iterable[str]) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ def _fitting(dataset: str) -> list[str]:
     recorded = registry.dataset_card(dataset).recorded
     cards = [registry.scorer_card(entry.name) for entry in registry.entries("scorer")]
     if others := [card.name for card in cards if recorded not in card.accepts]:
-        print_note(f"{dataset} holds {recorded}, which does not suit {', '.join(others)}")
+        print_note(f"left out {len(others)} scorers that do not take {recorded} ({dataset})")
     return [card.name for card in cards if recorded in card.accepts]
 
 
