@@ -41,6 +41,10 @@ PRODUCTS: Final = 1 << 24
 """How many products of a model's with a subject's dissimilarities are held at once: 128 MiB."""
 
 
+_ROUNDING: Final = 1e-12
+"""Dissimilarities that differ by less than this share of the largest are equal."""
+
+
 def compared(
     modelled: Array, recorded: Array, comparison: str, counts: Counts | None = None
 ) -> Array:
@@ -102,6 +106,9 @@ def _varied(dissimilarities: Array, whose: str) -> Array:
             f"{whose} holds {dissimilarities.size} pairs of stimuli; to compare dissimilarities "
             "takes 3 stimuli or more"
         )
-    if np.ptp(dissimilarities) == 0:
+    largest = np.abs(dissimilarities).max()
+    if not np.isfinite(largest):
+        raise InputError(f"a dissimilarity of {whose} is not finite; leave out its stimuli")
+    if np.ptp(dissimilarities) <= _ROUNDING * largest:
         raise InputError(f"all dissimilarities of {whose} are equal: there is nothing to compare")
     return dissimilarities

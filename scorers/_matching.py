@@ -78,7 +78,7 @@ def agreement(x: Array, y: Array, matching: Matching, weights: Counts) -> Array:
         first, second = x[:, matching.units[block]], y[:, matching.neuroids[block]]
         correlations = weighted_columnwise_correlation(first, second, weights)
         total += correlations @ matching.shares[block]
-    return np.where(weights.any(axis=1), total, 0.0)
+    return total
 
 
 _BLOCK: Final = 1024

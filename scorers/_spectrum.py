@@ -34,7 +34,7 @@ def responses_of(brain: xr.DataArray, model: Geometry | Responses) -> Array:
     if len(responses) < FEWEST_STIMULI:
         raise InputError(
             f"{len(responses)} stimuli are too few to fit some and predict others; at least "
-            f"{FEWEST_STIMULI} are needed (a benchmark needs 8)"
+            f"{FEWEST_STIMULI} are needed (a benchmark of five folds needs 10)"
         )
     if model.is_constant:
         raise InputError("the model answers alike to all stimuli: it predicts nothing")

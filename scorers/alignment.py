@@ -74,7 +74,8 @@ def neighbour_alignment(
     1: Σ ãᵢⱼ b̃ᵢⱼ over shared neighbours i → j, over √(Σ ã² Σ b̃²), each over its own neighbours,
     with rows of the cosines centred. This is the paper's equation; its code centres what is left
     after the choice of neighbours, and can exceed 1. Cost: n². Raises InputError where all
-    responses are alike, a stimulus gets none (cosine), or stimuli are fewer than 4.
+    responses are alike, a stimulus gets none (cosine), all cosines of a side are equal, as of one
+    unit that is never negative (`weighted`), or stimuli are fewer than 4.
     """
     require_comparable(model, brain)
     if nearness not in _NEARNESS:

@@ -141,7 +141,7 @@ def _gaussian(kernel: Array, whose: str) -> Array:
 def _biased_dependence(first: Array, second: Array, counts: Counts) -> Array:
     """HSIC of two kernels under each row of counts, (resample,), up to a factor they share."""
     rows_first, rows_second = counts @ first, counts @ second
-    total = counts.sum(axis=1)
+    total = counts.sum(axis=1).clip(min=1)  # a resample may hold no stimulus of a fold
     product = _weighted(counts @ (first * second), counts)
     sums = _weighted(rows_first, counts) * _weighted(rows_second, counts)
     crossed = _weighted(rows_first * rows_second, counts)

@@ -127,7 +127,7 @@ def matching(
 
     def similarity(y: Array, weights: Counts) -> Array:
         values = sum(_part(x, y, part, rule, weights) for part in parts)
-        return np.asarray(values / weights.sum(axis=1))
+        return np.asarray(values / _total(weights))
 
     return _over_subjects(brain, counts, similarity)
 
@@ -144,6 +144,12 @@ def _over_subjects(
     coords = {"subject": list(brain.subjects)}
     labelled = xr.DataArray(np.array(values).T, dims=("resample", "subject"), coords=coords)
     return labelled.isel(resample=0) if counts is None else labelled
+
+
+def _total(weights: Counts) -> Array:
+    """How many stimuli each resample holds, (resample,); 1 for none, whose sums are all 0."""
+    total: Array = weights.sum(axis=1).clip(min=1)
+    return total
 
 
 _FEWEST_SCORED: Final = 4
@@ -239,7 +245,7 @@ def _centred(values: Array, whose: str) -> Array:
 
 def _covariance(x: Array, y: Array, weights: Counts) -> Array:
     """The summed covariance of equally many columns under each row of weights, (resample,)."""
-    total = weights.sum(axis=1)
+    total = _total(weights)
     means = ((weights @ x) * (weights @ y)).sum(axis=1) / total**2
     covariance: Array = weights @ (x * y).sum(axis=1) / total - means
     return covariance

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
-from isocortex.errors import InputError, UnknownNameError
+from isocortex.errors import InputError, MismatchError, UnknownNameError
 from isocortex.geometry import Array, Brain, Dissimilarities, Positions, Side
 
 from ._compared import COMPARISONS, compared, of_brain, of_models
@@ -81,7 +81,13 @@ def fit_weights(model: ModelRdm, brain: Brain) -> xr.DataArray:
 
 
 def predicted_rdm(model: ModelRdm, weights: xr.DataArray) -> Dissimilarities:
-    """The dissimilarities that the model predicts with `weights` (component,)."""
+    """The dissimilarities that the model predicts with `weights` (component,).
+
+    Raises MismatchError for weights of other components.
+    """
+    missing = set(model.components) - set(weights.component.values.tolist())
+    if missing:
+        raise MismatchError(f"the weights lack the component {min(missing)!r} of the model")
     sides = list(model.components.values())
     components = of_models(sides, Brain(("",), (sides[0],)), model.dissimilarity)
     wanted = weights.sel(component=list(model.components)).values

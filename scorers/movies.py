@@ -111,6 +111,10 @@ def _with_subjects(movie: xr.DataArray) -> xr.DataArray:
     missing = set(_MOVIE_DIMS) - set(movie.dims) - {"subject"}
     if missing or movie.ndim > len(_MOVIE_DIMS):
         raise InputError(f"a movie has dims {movie.dims}, expected {_MOVIE_DIMS} or no subject")
+    if list(movie.stimulus.values) != list(movie.other_stimulus.values):
+        raise MismatchError(
+            "the stimuli of a movie differ from its other_stimuli; select and order both dims alike"
+        )
     named = movie if "subject" in movie.dims else movie.expand_dims(subject=["all"])
     return named.transpose(*_MOVIE_DIMS)
 

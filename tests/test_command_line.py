@@ -110,6 +110,15 @@ def test_one_benchmark_that_fails_does_not_stop_the_others(empty_home, monkeypat
     assert list(row["scores"]) == ["simulated/V1/rsa"]
 
 
+def test_a_scorer_that_does_not_fit_all_recordings_is_used_on_those_it_fits(empty_home):
+    places = ("-b", "cichy2014", "-b", "simulated/V1", "--scorer", "cka")
+    result = CliRunner().invoke(app, ["score", "pixels", *places, "--json"])
+    assert [each["benchmark"] for each in json.loads(result.stdout)] == [BENCHMARK]
+    assert "left out cka: cka needs responses; cichy2014 holds dissimilarities" in " ".join(
+        result.stderr.split()
+    )
+
+
 def test_other_layers_are_another_candidate(empty_home):
     arguments = ("gabor_energy", "--layer", "complex", "--benchmark", BENCHMARK, "--json")
     (scored,) = json.loads(isocortex("score", *arguments))
@@ -129,6 +138,12 @@ def test_other_layers_are_another_candidate(empty_home):
             "no layer of pixels is named 'x'",
         ),
         (("score", "pixels", "-b", BENCHMARK, "--device", "gpu"), 7, "the device 'gpu' can't be"),
+        (
+            ("score", "pixels", "-b", BENCHMARK, "--scorer", "rsa"),
+            7,
+            "with --scorer name a dataset",
+        ),
+        (("score", "pixels", "-b", "cichy2014", "--scorer", "ridge"), 8, "ridge needs responses"),
         (("benchmarks", "cichy2014/IT/ridge"), 8, "ridge needs responses; cichy2014 holds dissim"),
         (("compare", "pixels", "pixels2", "-b", BENCHMARK), 3, "pixels"),
     ],

@@ -104,7 +104,7 @@ class Benchmark:
     @cached_property
     def splits(self) -> list[Split]:
         """Which stimuli choose and fit, and which are scored: positions in `order`."""
-        if self.card.family == "encoding" and self.card.splits["kind"] == "all":
+        if self.card.family == "encoding" and self.card.splits.get("kind") == "all":
             raise IncompatibleError(
                 f"{self.card.name} predicts responses that it never saw; choose splits that hold "
                 "some out, such as k-fold"
@@ -139,7 +139,12 @@ class Benchmark:
 
     @cached_property
     def brain(self) -> Brain:
-        """What the scorer compares a model with, one side for each subject, stimuli in `order`."""
+        """What the scorer compares a model with, one side for each subject, stimuli in `order`.
+
+        Raises InputError for a neuroid that answers alike to all stimuli.
+        """
+        if self.recording.recorded == "responses":
+            _ = self.responses  # refuses such a neuroid
         return brain_of(self.region_in_order, self.forms[1])
 
     @cached_property

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -82,7 +83,10 @@ def store_responses(key: str, responses: Responses) -> None:
 
 def prune_cache() -> None:
     """Remove the least recently used entries until the cache is within its size."""
-    found = [(path, path.stat()) for path in _folder().glob(f"*/*{_SUFFIX}")]
+    found = []
+    for path in _folder().glob(f"*/*{_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another process prunes as well
+            found.append((path, path.stat()))
     excess = sum(facts.st_size for _, facts in found) - settings.cache_bytes()
     for path, facts in sorted(found, key=lambda item: item[1].st_mtime):
         if excess <= 0:
@@ -103,7 +107,8 @@ def _read(key: str, *, whole: bool = True) -> tuple[_Tensors, dict[str, Any]] | 
     except (SafetensorError, KeyError, ValueError):
         path.unlink(missing_ok=True)
         return None
-    os.utime(path)  # the least recently used go first
+    with suppress(OSError):  # removed since, or another user's
+        os.utime(path)  # the least recently used go first
     return tensors, facts
 
 

@@ -67,7 +67,9 @@ class Geometry:
         total = float(np.trace(self.gram))
         means = self.means - self.means.mean()
         varying = total - self.gram.sum() / len(means) + self.units * (means @ means)
-        return bool(varying <= 1e-12 * total)
+        offsets = self.units * float(self.means @ self.means)
+        # Where all units share their values, `total` itself is rounding of the offsets.
+        return bool(varying <= 1e-12 * total + 1e-24 * offsets)
 
     def uncentred_gram(self) -> Array:
         """Σᵤ xᵢᵤ xⱼᵤ, (n, n): the products of the responses as they are."""

@@ -107,9 +107,10 @@ class Plan:
     def summary(self) -> str:
         """The plan in one line."""
         reduced = sum(each.dimensions is not None for each in self.layers)
+        passes = "one pass" if len(self.passes) == 1 else f"{len(self.passes)} passes"
         return (
-            f"{len(self.layers)} layers ({reduced} reduced) in {len(self.passes)} passes of "
-            f"{self.stimuli} stimuli; {shown_bytes(self.memory_bytes)} of memory, "
+            f"{len(self.layers)} layers ({reduced} reduced) in {passes} of {self.stimuli} stimuli; "
+            f"{shown_bytes(self.memory_bytes)} of memory, "
             f"{shown_bytes(self.disk_bytes)} of disk, about {self.seconds:.0f} s"
         )
 

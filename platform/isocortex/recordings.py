@@ -106,7 +106,7 @@ def mean_responses(region: xr.DataArray) -> xr.DataArray:
 
     Raises InputError for a neuroid that answers alike to all stimuli.
     """
-    mean = region.mean("repeat", skipna=True, keep_attrs=True)
+    mean = _means(region)
     flat = np.ptp(mean.values, axis=0) == 0
     if flat.any():
         raise InputError(
@@ -116,12 +116,19 @@ def mean_responses(region: xr.DataArray) -> xr.DataArray:
     return mean
 
 
+def _means(region: xr.DataArray) -> xr.DataArray:
+    return region.mean("repeat", skipna=True, keep_attrs=True)
+
+
 Form = Literal["geometry", "units", "trials"]
 """As what responses enter a comparison: mean geometries, mean responses, or single trials."""
 
 
 def brain_of(region: xr.DataArray, form: Form = "geometry") -> Brain:
-    """One region of each subject: responses in that `form`, or what else was recorded."""
+    """One region of each subject: responses in that `form`, or what else was recorded.
+
+    Half of the trials are a region as well: a neuroid may answer alike to all stimuli in them.
+    """
     ids = tuple(str(name) for name in region.stimulus.values)
     names = [str(name) for name in region.subject.values]
     subjects = tuple(dict.fromkeys(names))
@@ -135,18 +142,17 @@ def brain_of(region: xr.DataArray, form: Form = "geometry") -> Brain:
 
 
 def _geometry(region: xr.DataArray) -> Side:
-    return geometry_of(mean_responses(region))
+    return geometry_of(_means(region))
 
 
 def _responses(region: xr.DataArray) -> Side:
     ids = tuple(str(name) for name in region.stimulus.values)
     where = [axis for axis in ("x", "y", "z") if axis in region.coords]
     places = np.column_stack([region.coords[axis].values for axis in where]) if where else None
-    return Responses(ids, mean_responses(region).values.astype(np.float64), places)
+    return Responses(ids, _means(region).values.astype(np.float64), places)
 
 
 def _trials(region: xr.DataArray) -> Side:
-    mean_responses(region)  # refuses a neuroid that answers alike to all stimuli
     ids = tuple(str(name) for name in region.stimulus.values)
     return Trials(ids, region.values.astype(np.float64))
 

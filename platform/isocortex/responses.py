@@ -52,7 +52,8 @@ class Responses:
 class Trials:
     """Single trials of p neuroids on n stimuli: `values` (n, repeat, p), NaN where one is missing.
 
-    Raises InputError for another shape, and where a neuroid has no trial of some stimulus.
+    Raises InputError for another shape, infinite values, and a neuroid without any trial of some
+    stimulus.
     """
 
     ids: tuple[str, ...]
@@ -60,7 +61,9 @@ class Trials:
 
     def __post_init__(self) -> None:
         _check_shape(self.values, (len(self.ids), None, None), "trials (stimulus, repeat, neuroid)")
-        empty = ~np.isfinite(self.values).any(axis=1)
+        if np.isinf(self.values).any():
+            raise InputError("trials are infinite; NaN marks a missing one")
+        empty = np.isnan(self.values).all(axis=1)
         if empty.any():
             stimulus, neuroid = np.argwhere(empty)[0]
             raise InputError(f"neuroid {neuroid} has no trial of stimulus {self.ids[stimulus]!r}")

@@ -75,8 +75,9 @@ class RowStore:
         room = self.layers[layer]
         if flat.shape[1] != room.shape[1]:
             raise InputError(
-                f"layer {layer} has {room.shape[1]} units for some stimuli and {flat.shape[1]} for "
-                "others: stimuli must reach the network in one size; see Preprocessing"
+                f"layer {layer} answers with {room.shape[1]} and with {flat.shape[1]} units: "
+                "stimuli must reach the network in one size (see Preprocessing), and a part that is "
+                "used more than once, such as a shared ReLU, is no layer; name what holds it"
             )
         room[self.batch] = flat
         self.means[layer][self.batch] = flat.mean(axis=1, dtype=np.float64)

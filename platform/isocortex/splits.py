@@ -66,9 +66,13 @@ def make_splits(
     are too few stimuli or groups, or if the stimuli lack the metadata.
     """
     arguments = {key: value for key, value in protocol.items() if key not in ("kind", "order")}
-    kind = protocol["kind"]
+    if "kind" not in protocol:
+        raise InputError(f"splits need a kind, one of {', '.join(_KINDS)}; got {arguments}")
+    kind, order = protocol["kind"], protocol.get("order", "recorded")
     if kind not in _KINDS:
         raise UnknownNameError.among("kind of split", kind, _KINDS)
+    if order != "recorded":
+        raise UnknownNameError.among("order of splits", order, ("recorded",))
     if stimuli < 2 * FEWEST:
         raise InputError(
             f"{stimuli} stimuli are too few to hold some out; at least {2 * FEWEST} are needed"
@@ -78,12 +82,22 @@ def make_splits(
         inspect.signature(split).bind(stimuli, **arguments)
     except TypeError as error:  # a missing or unknown argument
         raise InputError(f"splits of the kind {kind!r}: {error}; got {arguments}") from None
+    _check_whole_numbers(arguments)
     return split(stimuli, **arguments)
+
+
+def _check_whole_numbers(arguments: Mapping[str, Any]) -> None:
+    for name in _LEAST.keys() & arguments:
+        value, least = arguments[name], _LEAST[name]
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise InputError(
+                f"the {name} of splits is {value!r}; give a whole number, {least} or more"
+            )
 
 
 def follows_recording(protocol: Mapping[str, Any]) -> bool:
     """Whether stimuli enter the splits in the order in which they were recorded."""
-    return protocol.get("order") == "recorded" or protocol["kind"] == "temporal-blocks"
+    return protocol.get("order") == "recorded" or protocol.get("kind") == "temporal-blocks"
 
 
 def _halves(stimuli: int, *, scored: int, seed: int) -> list[Split]:
@@ -106,10 +120,10 @@ def _k_fold(stimuli: int, *, folds: int, seed: int) -> list[Split]:
 
 
 def _temporal_blocks(stimuli: int, *, folds: int, gap: int = 0) -> list[Split]:
-    if folds < 3 or stimuli < folds * FEWEST or gap < 0:
+    if folds < 3 or stimuli < folds * FEWEST:
         raise InputError(
-            f"{folds} blocks of {stimuli} stimuli with a gap of {gap}; ask for 3 blocks or more, "
-            f"of at least {FEWEST} stimuli each, and a gap that is not negative"
+            f"{folds} blocks of {stimuli} stimuli; ask for 3 blocks or more, "
+            f"of at least {FEWEST} stimuli each"
         )
     order = np.arange(stimuli)
     blocks = np.repeat(np.arange(folds), [len(block) for block in np.array_split(order, folds)])
@@ -206,6 +220,9 @@ def _require_enough(split: Split) -> None:
             f"at least {FEWEST} of each are needed"
         )
 
+
+_LEAST: Final = {"scored": 1, "count": 1, "folds": 2, "gap": 0, "seed": 0}
+"""The arguments that are whole numbers, and the least that each can be."""
 
 _BLIND: Final[Mapping[str, Callable[..., list[Split]]]] = {
     "halves": _halves,

@@ -111,7 +111,8 @@ def columnwise_correlation(predicted: Array, observed: Array) -> Array:
 def weighted_columnwise_correlation(predicted: Array, observed: Array, weights: Counts) -> Array:
     """Pearson's r of each column under each row of weights: (resample, neuroid).
 
-    A column that is constant under the weights has no linear relation to anything: its r is 0.
+    A column that is constant under the weights has no linear relation to anything: its r is 0, as
+    it is under weights that are all 0.
     """
     x = predicted - predicted.mean(axis=0)
     y = observed - observed.mean(axis=0)
@@ -122,9 +123,15 @@ def weighted_columnwise_correlation(predicted: Array, observed: Array, weights: 
         variance_x = weights @ (x * x) / total - mean_x**2
         variance_y = weights @ (y * y) / total - mean_y**2
         r = covariance / np.sqrt(variance_x * variance_y)
-    flat_x = variance_x <= 1e-12 * (x * x).mean(axis=0)
-    flat_y = variance_y <= 1e-12 * (y * y).mean(axis=0)
-    return np.where(flat_x | flat_y, 0.0, r)
+    flat_x, flat_y = variance_x <= _rounding(predicted, x), variance_y <= _rounding(observed, y)
+    return np.where(flat_x | flat_y | (total == 0), 0.0, r)
+
+
+def _rounding(values: Array, centred: Array) -> Array:
+    """The variance (column,) up to which a column is constant: a share of what it has in all, or of
+    its values, whose own rounding may be all that varies."""
+    own, whole = (centred**2).mean(axis=0), (values**2).mean(axis=0)
+    return np.asarray(np.maximum(1e-12 * own, 1e-24 * whole))
 
 
 @dataclass(frozen=True)

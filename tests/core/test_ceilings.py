@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.core.test_evaluation import noisy_rdms, signal
-from tests.synthetic import recorded_trials
+from tests.core.test_evaluation import benchmark, noisy_rdms, signal
+from tests.synthetic import recorded_trials, recording
 
 from isocortex.benchmarks import load_scorer
 from isocortex.ceilings import (
@@ -52,6 +52,15 @@ def test_halves_that_are_read_as_trials_hold_two_of_each_stimulus():
     region.values[0, 3] = np.nan
     assert repeat_halves(region, seed=0, trials=2) is None
     assert repeat_halves(region, seed=0) is not None
+
+
+@pytest.mark.parametrize("scorer", ["rsa", "permutation", "rsa-crossvalidated"])
+def test_a_neuroid_that_is_silent_in_half_of_its_trials_allows_a_ceiling(scorer):
+    region = recorded_trials(signal(), noise=1.0, repeats=4)
+    region.values[:, :, 0] = 0
+    region.values[7, 2, 0] = 3.0  # one spike count in one trial: one half of them holds none
+    ceiling = benchmark(recording(region), scorer).ceiling
+    assert 0 < ceiling.lower < ceiling.upper < 1
 
 
 def test_a_single_trial_allows_no_ceiling():

@@ -207,8 +207,9 @@ def test_a_constant_neuroid_is_named():
     values = signal()
     values[:, 3] = 2.0
     measured = recording(recorded_trials(values, noise=0.0))
-    with pytest.raises(InputError, match="neuroid 'n3' answers alike to all 60 stimuli"):
-        evaluate(benchmark(measured, "ridge"), noise_layers())
+    for scorer in ("ridge", "cka", "permutation", "rsa-crossvalidated"):
+        with pytest.raises(InputError, match="neuroid 'n3' answers alike to all 60 stimuli"):
+            evaluate(benchmark(measured, scorer), noise_layers())
 
 
 def test_regression_on_bare_dissimilarities_is_refused():

@@ -36,6 +36,9 @@ def test_each_neuroid_has_a_trial_of_each_stimulus():
     values[1, 1, 2] = np.nan
     with pytest.raises(InputError, match="neuroid 2 has no trial of stimulus 'b'"):
         Trials(("a", "b"), values)
+    values[1, 1, 2] = np.inf
+    with pytest.raises(InputError, match="trials are infinite"):
+        Trials(("a", "b"), values)
 
 
 def test_choices_have_a_share_for_each_choice():

@@ -1,7 +1,9 @@
 """Runs: the cache answers only for equal content, and the store is never asked to do work twice."""
 
+import os
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,8 +89,6 @@ def test_a_damaged_cache_file_is_computed_again(passes, empty_home):
 
 
 def test_the_cache_forgets_the_least_recently_used(passes, empty_home, monkeypatch):
-    import os
-
     runs.geometries(candidate().with_layers(["0", "2"]), images())
     files = sorted((empty_home / "geometries").rglob("*.safetensors"))
     for age, path in enumerate(files):
@@ -96,6 +96,19 @@ def test_the_cache_forgets_the_least_recently_used(passes, empty_home, monkeypat
     monkeypatch.setenv("ISOCORTEX_CACHE_BYTES", str(files[0].stat().st_size))
     caching.prune_cache()
     assert sorted((empty_home / "geometries").rglob("*.safetensors")) == files[:1]
+
+
+def test_entries_that_another_process_removes_meanwhile_are_no_error(
+    passes, empty_home, monkeypatch
+):
+    runs.geometries(candidate().with_layers(["0", "2"]), images())
+    found = sorted((empty_home / "geometries").rglob("*.safetensors"))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))  # listed, and then gone
+    monkeypatch.setattr(caching.os, "utime", lambda path: path.unlink() or path.stat())
+    assert caching.load_geometry(found[0].stem) is not None
+    monkeypatch.setenv("ISOCORTEX_CACHE_BYTES", "0")
+    caching.prune_cache()
+    assert not any(path.exists() for path in found)
 
 
 def test_scoring_again_what_is_stored_does_nothing_unless_forced(passes, monkeypatch):

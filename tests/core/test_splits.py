@@ -114,7 +114,6 @@ def test_inner_folds_that_are_not_shuffled_follow_the_stimuli():
         ({"kind": "fixed", "by": "category"}, "'face', 'house', 'tool' .*'train' and 'test'"),
         ({"kind": "temporal-blocks", "folds": 2}, "3 blocks or more"),
         ({"kind": "temporal-blocks", "folds": 16}, "of at least 4 stimuli each"),
-        ({"kind": "temporal-blocks", "folds": 4, "gap": -1}, "a gap that is not negative"),
         ({"kind": "temporal-blocks", "folds": 3, "gap": 40}, "fits 0 stimuli and scores 20"),
         ({"kind": "k-fold", "folds": 61, "seed": 0}, "61 folds of 60 stimuli"),
         ({"kind": "k-fold", "folds": 5}, "missing a required argument: 'seed'"),
@@ -197,3 +196,25 @@ def test_what_lies_in_the_gap_reaches_no_prediction(scorer):
         after = fit(true_layer(), changed, held)[held.index(split)]
         np.testing.assert_allclose(after.prediction, expected.prediction, atol=1e-8)
         np.testing.assert_allclose(after.selection, expected.selection, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ({"folds": 5, "seed": 0}, "splits need a kind, one of halves, k-fold"),
+        ({"kind": "halves", "scored": 0, "seed": 0}, "the scored of splits is 0; give a whole"),
+        ({"kind": "halves", "scored": 9, "seed": -1}, "the seed of splits is -1"),
+        ({"kind": "k-fold", "folds": 5, "seed": None}, "the seed of splits is None"),
+        ({"kind": "k-fold", "folds": "5", "seed": 0}, "the folds of splits is '5'"),
+        ({"kind": "group", "folds": 2.5, "by": "session"}, "the folds of splits is 2.5"),
+        ({"kind": "temporal-blocks", "folds": 5, "gap": -1}, "the gap of splits is -1"),
+    ],
+)
+def test_what_is_no_protocol_is_refused_before_anything_is_scored(protocol, message):
+    with pytest.raises(InputError, match=message):
+        toy().with_splits(**protocol)
+
+
+def test_an_unknown_order_of_splits_is_refused():
+    with pytest.raises(UnknownNameError, match="no order of splits is named 'sorted'"):
+        toy().with_splits(kind="k-fold", folds=5, seed=0, order="sorted")

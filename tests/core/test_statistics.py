@@ -50,6 +50,20 @@ def test_a_constant_prediction_has_no_correlation_and_does_not_drop_out():
     assert columnwise_correlation(x, y) == [0.0]
 
 
+def test_a_prediction_that_only_rounding_moves_is_constant():
+    """Rounding may even follow the observed: least squares takes residuals from them."""
+    y = DRAW.normal(size=(10, 1))
+    assert columnwise_correlation(3.7 + 1e-15 * y, y) == [0.0]
+    assert columnwise_correlation(1e6 + 1e-3 * y, y) == pytest.approx(1, abs=1e-9)
+
+
+def test_a_resample_without_any_stimulus_has_no_correlation():
+    x, y = DRAW.normal(size=(2, 10, 3))
+    r = weighted_columnwise_correlation(x, y, np.array([np.zeros(10), np.ones(10)]))
+    np.testing.assert_array_equal(r[0], np.zeros(3))
+    np.testing.assert_allclose(r[1], columnwise_correlation(x, y), atol=1e-12)
+
+
 @pytest.mark.parametrize("digits", [0, 9], ids=["ties", "no ties"])
 def test_weighted_ranks_equal_ranking_the_repeated_values(digits):
     values = np.round(DRAW.normal(size=25) * 2, digits)

@@ -10,6 +10,7 @@ from tests.synthetic import recorded_rdms, recorded_trials, recording, responses
 
 from isocortex.evaluation import evaluate
 from isocortex.geometry import Dissimilarities, geometry_of
+from isocortex.responses import Responses
 from isocortex.statistics import bootstrap_counts
 from isocortex.variation import Variation
 
@@ -91,6 +92,21 @@ def test_the_influence_of_a_stimulus_is_that_of_leaving_it_out():
     drawn = bootstrap_counts(60, 200, seed=0) @ (values - values.mean()) / 60
     assert np.corrcoef(varied.stimuli, drawn)[0, 1] > 0.999
     assert varied.stimuli.std() == pytest.approx(drawn.std(), rel=0.05)
+
+
+WEIGHING = ["ridge", "cka", "cka-biased", "permutation", "permutation-procrustes"]
+
+
+@pytest.mark.parametrize("scorer", WEIGHING)
+def test_resamples_that_draw_no_stimulus_of_a_fold_leave_an_interval(scorer):
+    """Of 12 stimuli, halves of 6: (1/2)¹² of the resamples hold none of a half."""
+    x = responses(12, 5, seed=1)
+    measured = recording(recorded_trials(signal()[:12], noise=0.5, repeats=2))
+    bench = benchmark(measured, scorer, resamples=2000)
+    units = Responses(measured.stimuli.ids, x.values)
+    score = evaluate(bench, {"x": units})
+    assert score.low <= score.raw <= score.high
+    assert np.isfinite(score.detail.resampled_raw).all()
 
 
 def test_neuroids_and_stimuli_are_not_counted_three_times():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rsatoolbox
+import xarray as xr
 from isocortex.scorers._rdm import dissimilarity_vector
 from isocortex.scorers.model_rdms import (
     ModelRdm,
@@ -15,7 +16,7 @@ from rsatoolbox.model import ModelInterpolate, ModelSelect, ModelWeighted, fitte
 from scipy.spatial.distance import squareform
 from tests.synthetic import layer
 
-from isocortex.errors import InputError, UnknownNameError
+from isocortex.errors import InputError, MismatchError, UnknownNameError
 from isocortex.geometry import Brain, Dissimilarities, Geometry
 
 STIMULI = 14
@@ -201,3 +202,10 @@ def test_models_that_make_no_sense_are_refused():
 def test_weights_bear_the_names_of_their_components():
     weights = fit_weights(ModelRdm(components()), mixed_brain((1.0, 1.0, 1.0)))
     assert list(weights.component.values) == list(components())
+
+
+def test_weights_of_other_components_are_refused():
+    model = ModelRdm({"one": layer(12, seed=1), "two": layer(12, seed=2)})
+    weights = xr.DataArray([1.0, 1.0], {"component": ["one", "three"]}, ("component",))
+    with pytest.raises(MismatchError, match="the weights lack the component 'two' of the model"):
+        predicted_rdm(model, weights)

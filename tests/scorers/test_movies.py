@@ -153,3 +153,19 @@ def test_a_movie_of_decoding_holds_the_accuracies_of_each_bin():
     movie = rdm_movie(responses(), dissimilarity="decoding", noise="diag")
     expected = decoding_accuracies(trials(values(seed=1)), "diag")
     np.testing.assert_array_equal(movie.sel(time=0.1), expected)
+
+
+def test_a_movie_with_its_two_dims_of_stimuli_out_of_step_is_refused():
+    movie = rdm_movie(responses())
+    reordered = movie.isel(stimulus=np.arange(N)[::-1])
+    for wrong in (reordered, movie.isel(stimulus=slice(5))):
+        with pytest.raises(MismatchError, match="select and order both dims alike"):
+            rsa_movie(layer(N), wrong)
+        with pytest.raises(MismatchError, match="select and order both dims alike"):
+            time_generalisation(wrong)
+
+
+def test_a_bin_that_is_not_finite_is_named():
+    movie = rdm_movie(responses())
+    with pytest.raises(InputError, match=r"of subject all at -0\.05 seconds is not finite"):
+        rsa_movie(layer(N), movie.where(movie.time > 0))

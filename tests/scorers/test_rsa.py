@@ -115,3 +115,18 @@ def test_cosine_distance_is_not_what_is_computed():
     x = responses(12, 40) + np.arange(12)[:, None]
     other = cdist(x.values, x.values, "cosine")[np.triu_indices(12, 1)]
     assert np.abs(dissimilarity_vector(geometry_of(x)) - other).max() > 0.1
+
+
+def test_dissimilarities_that_differ_by_rounding_alone_are_equal():
+    """Orthonormal responses are all equally far from each other."""
+    x = responses(12, 40)
+    x.values[:] = np.linalg.qr(x.values.T)[0].T
+    with pytest.raises(InputError, match="all dissimilarities of the model are equal"):
+        rsa(geometry_of(x), brain(12), dissimilarity="squared-euclidean")
+
+
+def test_dissimilarities_that_are_not_finite_are_refused():
+    matrix = pearson_dissimilarities(layer())
+    matrix[2, 5] = matrix[5, 2] = np.nan
+    with pytest.raises(InputError, match="a dissimilarity of the model is not finite"):
+        rsa(Dissimilarities(layer().ids, matrix), brain())

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import typer
 
 from .. import registry
-from ..benchmarks import Benchmark, load_benchmark, load_dataset, offered_benchmarks, split_name
+from ..benchmarks import (
+    Benchmark,
+    load_benchmark,
+    load_dataset,
+    offered_benchmarks,
+    require_compatible,
+    split_name,
+)
 from ..errors import FetchError, IncompatibleError, InputError, IsocortexError
 from ..recordings import Recording
 from ._output import print_note
@@ -31,7 +38,12 @@ def wanted_names(places: Sequence[str], scorers: Sequence[str]) -> tuple[str, ..
 
 
 def _regions(place: str) -> list[str]:
-    """`dataset/region` of a dataset, or of one region of it."""
+    """`dataset/region` of a dataset, or of one region of it. Raises InputError for a benchmark."""
+    if place.count("/") > 1:
+        raise InputError(
+            f"-b names the benchmark {place!r} and --scorer another scorer; with --scorer name a "
+            "dataset or dataset/region"
+        )
     if "/" in place:
         return [place]
     return [f"{place}/{region}" for region in registry.dataset_card(place).regions]
@@ -54,17 +66,26 @@ def without_misfits(
 
 
 def load_fitting(names: Iterable[str], *, asked: Sequence[str]) -> list[Benchmark]:
-    """The benchmarks with their data, but those that were not asked for by name and whose splits
-    or measurements the data do not allow; these are said in one line for each reason."""
+    """The benchmarks with their data, but those that were not asked for by name and whose scorer,
+    splits or measurements the data do not allow; these are said in one line for each reason.
+
+    Raises the first reason where nothing is left.
+    """
     fitting: list[Benchmark] = []
     misfits: dict[str, IsocortexError] = {}
-    for benchmark in load_benchmarks(names):
+    recordings: dict[str, Recording] = {}
+    for name in names:
         try:
-            if benchmark.name not in asked:
+            benchmark = _load(name, recordings)
+            if name not in asked:
                 _ = benchmark.splits, benchmark.brain
             fitting.append(benchmark)
         except (IncompatibleError, InputError) as error:
-            misfits[benchmark.name] = error
+            if name in asked:
+                raise
+            misfits[name] = error
+    if misfits and not fitting:
+        raise next(iter(misfits.values()))
     _print_misfits(misfits)
     return fitting
 
@@ -107,13 +128,19 @@ def _fitting(dataset: str) -> list[str]:
 def load_benchmarks(names: Iterable[str]) -> list[Benchmark]:
     """The benchmarks with their data; those of one dataset share it."""
     recordings: dict[str, Recording] = {}
-    loaded = []
-    for name in names:
-        dataset = split_name(name)[0]
-        if dataset not in recordings:
-            recordings[dataset] = load_dataset(dataset)
-        loaded.append(load_benchmark(name, recording=recordings[dataset]))
-    return loaded
+    return [_load(name, recordings) for name in names]
+
+
+def _load(name: str, recordings: dict[str, Recording]) -> Benchmark:
+    """The benchmark, its dataset taken from `recordings` or put there.
+
+    What does not go together is refused before anything is fetched.
+    """
+    dataset, _, scorer = split_name(name)
+    require_compatible(registry.dataset_card(dataset), registry.scorer_card(scorer))
+    if dataset not in recordings:
+        recordings[dataset] = load_dataset(dataset)
+    return load_benchmark(name, recording=recordings[dataset])
 
 
 def reachable_benchmarks() -> list[Benchmark]:

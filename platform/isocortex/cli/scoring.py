@@ -40,7 +40,8 @@ Memory = Annotated[
     typer.Option(help="The most memory to add, such as 4GB; by default half of what is free."),
 ]
 Reduce = Annotated[
-    int | None, typer.Option(help="Project wider layers to so many dimensions, with an error.")
+    int | None,
+    typer.Option(min=1, help="Project wider layers to so many dimensions, with an error."),
 ]
 Scorers = Annotated[
     list[str] | None,

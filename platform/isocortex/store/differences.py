@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import stats
 
 from ..variation import Variation
 from .records import PairedDifference, StoredScore
@@ -16,15 +18,14 @@ ReadDetail = Callable[[StoredScore], xr.Dataset]
 
 @dataclass(frozen=True)
 class _Resampled:
-    """A difference, its `departures` (resample,) under resampling, its interval and its `scale`.
-
-    The latter is the standard error, wider by Student's t where the error itself is estimated.
-    """
+    """A difference, its `departures` (resample,) under resampling, its interval, its standard error
+    `scale`, and the degrees of `freedom` of that."""
 
     difference: float
     departures: Draws
     interval: tuple[float, float]
     scale: float
+    freedom: float = np.inf
 
 
 def paired_differences(
@@ -64,9 +65,9 @@ def _resampled(a: StoredScore, b: StoredScore, read_detail: ReadDetail) -> _Resa
     one, other = (Variation.from_detail(each) for each in details)
     if one is not None and other is not None:
         varied = one - other
-        scale = varied.variance**0.5 * varied.widening(confidence)
+        scale, freedom = varied.variance**0.5, varied.degrees_of_freedom
         interval = varied.interval(difference, confidence=confidence)
-        return _Resampled(difference, varied.draws(0.0), interval, scale)
+        return _Resampled(difference, varied.draws(0.0), interval, scale, freedom)
     if not all("resampled_raw" in each for each in details):
         return None
     draws = details[0].resampled_raw.values - details[1].resampled_raw.values
@@ -97,11 +98,19 @@ def _interval(found: _Resampled | None) -> dict[str, float | None]:
     return {"low": low, "high": high}
 
 
+_ROUNDING: Final = 1e-9
+"""From one distribution to the other and back is not exact."""
+
+
 def _joint(found: _Resampled | None, greatest: Draws, confidence: float) -> dict[str, float | None]:
     if found is None or found.scale == 0:
         return dict.fromkeys(("joint_low", "joint_high", "p"))
-    reach = float(np.quantile(greatest, confidence)) * found.scale
-    reached = int((greatest >= abs(found.difference) / found.scale).sum())
+    # Departures are normal; a difference, in its estimated error, is Student's t, and the further
+    # out the greatest of many lies, the more so: either is put where as many lie beyond.
+    normal = float(np.quantile(greatest, confidence))
+    reach = float(stats.t.isf(stats.norm.sf(normal), found.freedom)) * found.scale
+    beyond = stats.t.sf(abs(found.difference) / found.scale, found.freedom)
+    reached = int((greatest >= stats.norm.isf(beyond) - _ROUNDING).sum())
     return {
         "joint_low": found.difference - reach,
         "joint_high": found.difference + reach,
