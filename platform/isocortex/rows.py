@@ -76,8 +76,8 @@ class RowStore:
         if flat.shape[1] != room.shape[1]:
             raise InputError(
                 f"layer {layer} answers with {room.shape[1]} and with {flat.shape[1]} units: "
-                "stimuli must reach the network in one size (see Preprocessing), and a part that is "
-                "used more than once, such as a shared ReLU, is no layer; name what holds it"
+                "stimuli must reach the network in one size (see Preprocessing), and a part used "
+                "more than once, such as a shared ReLU, is no layer; name what holds it"
             )
         room[self.batch] = flat
         self.means[layer][self.batch] = flat.mean(axis=1, dtype=np.float64)
