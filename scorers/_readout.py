@@ -20,7 +20,7 @@ from isocortex.responses import Choices, Responses
 from isocortex.splits import Split
 
 from ._gram import centred_kernel
-from ._spectrum import centred_on, penalty_grid, spectrum
+from ._spectrum import LeaveOneOut, centred_on, penalty_grid, spectrum
 
 FOLDS: Final = 5
 """A stimulus is read out by what was trained on the other four fifths, or more of few stimuli."""
@@ -137,12 +137,8 @@ def _ridge(within: Array, across: Array, targets: Array, penalties: Array) -> Ar
     """The evidence (H, category) under the penalty of the least leave-one-out error."""
     if not within.any():  # all training stimuli are answered alike
         return np.zeros((len(across), targets.shape[1]))
-    values, vectors = spectrum(within)
-    rotated = vectors.T @ (targets - targets.mean(axis=0))
-    left = penalties[:, None] / (values + penalties[:, None])  # (penalty, dimension)
-    residuals = vectors @ (left[:, :, None] * rotated) / (left @ (vectors**2).T)[:, :, None]
-    best = penalties[np.argmin((residuals**2).sum(axis=(1, 2)))]
-    evidence: Array = across @ (vectors / (values + best)) @ rotated / targets.std(axis=0)
+    fits = LeaveOneOut.of(within, targets)
+    evidence: Array = fits.predicted(across, fits.best(penalties)) / targets.std(axis=0)
     return evidence
 
 

@@ -3,6 +3,7 @@
 They see the model through the centred Gram matrix of its features alone, here called the kernel.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -82,6 +83,42 @@ def spectrum(kernel: Array) -> tuple[Array, Array]:
     count = len(kernel)
     values, vectors = np.linalg.eigh(kernel + 2 * np.trace(kernel) / count)
     return values[:-1].clip(min=0), vectors[:, :-1]
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOut:
+    """Ridge on a centred kernel (n, n), and what it leaves where each stimulus is left out in turn.
+
+    `rotated` (n − 1, column) are the responses less their mean, along the kernel's `vectors`.
+    """
+
+    values: Array
+    vectors: Array
+    rotated: Array
+
+    @classmethod
+    def of(cls, kernel: Array, responses: Array) -> "LeaveOneOut":
+        """The fits of responses (n, column). Cost: one eigendecomposition."""
+        values, vectors = spectrum(kernel)
+        return cls(values, vectors, vectors.T @ (responses - responses.mean(axis=0)))
+
+    def residuals(self, penalty: float) -> Array:
+        """The residual on each stimulus of a fit to all others, (n, column), in one product."""
+        shares = penalty / (self.values + penalty)
+        residuals: Array = (self.vectors * shares) @ self.rotated
+        residuals /= (self.vectors**2 @ shares)[:, None]
+        return residuals
+
+    def best(self, penalties: Array) -> float:
+        """The penalty that leaves the least squared error, one for all columns."""
+        errors = [(self.residuals(penalty) ** 2).sum() for penalty in penalties]
+        return float(penalties[np.argmin(errors)])
+
+    def predicted(self, across: Array, penalty: float) -> Array:
+        """What a fit to all stimuli says of others, given their kernel (H, n) with these: less the
+        mean of the responses, (H, column)."""
+        predicted: Array = across @ (self.vectors / (self.values + penalty)) @ self.rotated
+        return predicted
 
 
 def centred_on(kernel: Array, training: Positions, held: Positions) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from isocortex.statistics import columnwise_correlation
 
 from ._banded import banded_search
 from ._nested import Choice, nested_ridge
-from ._spectrum import centred_on, penalty_grid, responses_of, spectrum
+from ._spectrum import LeaveOneOut, centred_on, penalty_grid, responses_of
 
 
 @scorer(
@@ -193,18 +193,9 @@ def brain_score_ridgecv(
 
 def _one_penalty(kernel: Array, responses: Array, split: Split) -> HeldOut:
     within, across = centred_on(kernel, split.train, split.test)
-    values, vectors = spectrum(within)
     observed = responses[split.train]
-    mean = observed.mean(axis=0)
-    rotated = vectors.T @ (observed - mean)
-
-    def left_out(penalty: float) -> Array:
-        """The residual on each training stimulus of a fit to all others, (stimulus, neuroid)."""
-        shares = penalty / (values + penalty)
-        residuals: Array = (vectors * shares) @ rotated / (vectors**2 @ shares)[:, None]
-        return residuals
-
-    errors = [(left_out(penalty) ** 2).sum() for penalty in BRAIN_SCORE_PENALTIES]
-    best = float(BRAIN_SCORE_PENALTIES[np.argmin(errors)])
-    prediction = mean + across @ (vectors / (values + best)) @ rotated
-    return HeldOut(split, prediction, columnwise_correlation(observed - left_out(best), observed))
+    fits = LeaveOneOut.of(within, observed)
+    best = fits.best(BRAIN_SCORE_PENALTIES)
+    prediction = observed.mean(axis=0) + fits.predicted(across, best)
+    left_out = observed - fits.residuals(best)
+    return HeldOut(split, prediction, columnwise_correlation(left_out, observed))
