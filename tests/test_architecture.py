@@ -38,6 +38,8 @@ CORE = (
     "evaluation",
     "networks",
     "candidates",
+    "training",
+    "trained",
     "forward",
     "probing",
     "projection",
@@ -66,7 +68,16 @@ SITE = (
 )
 """What the site reads of the core: the cards and the store, never a scorer or a network."""
 
-ENTRY_FOLDERS = ("scorers", "model_zoo", "datasets")
+ENTRY_FOLDERS = (
+    "scorers",
+    "model_zoo",
+    "model_zoo/architectures",
+    "model_zoo/objectives",
+    "model_zoo/learning_rules",
+    "model_zoo/diets",
+    "model_zoo/constraints",
+    "datasets",
+)
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:

@@ -71,6 +71,13 @@ def test_relative_links_of_the_documents_lead_somewhere():
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_every_part_of_the_zoo_has_its_row():
+    table = (ROOT / "docs" / "zoo.md").read_text()
+    rows = set(re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.M))
+    kinds = ("architecture", "objective", "learning_rule", "diet", "constraint")
+    assert rows == {entry.name for kind in kinds for entry in registry.entries(kind)}
+
+
 def test_every_scorer_has_its_row_in_the_table_of_measures():
     table = (ROOT / "docs" / "measures.md").read_text()
     rows = set(re.findall(r"`([a-z0-9-]+)`", table))

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from isocortex import __version__, ontology
-from isocortex.cards import Kind
+from isocortex.cards import CARD_TYPES
 from isocortex.errors import StoreError
 from isocortex.fingerprints import fingerprint
 from isocortex.store import Store, open_store
@@ -103,7 +103,7 @@ def _depends_on_data(path: str) -> bool:
 
 def _code_version() -> str:
     """What changes when pages, cards or the ontology change although the scores do not."""
-    cards = {kind: dict(registered_cards(kind)) for kind in get_args(Kind)}
+    cards = {str(kind): dict(registered_cards(kind)) for kind in CARD_TYPES}
     digest = hashlib.sha256(fingerprint(cards).encode() + Path(ontology.__file__).read_bytes())
     for path in sorted(_FOLDER.rglob("*")):
         if path.suffix in (".py", ".html"):

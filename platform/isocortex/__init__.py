@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .stimuli import StimulusSet as StimulusSet
     from .store import Store as Store
     from .store import open_store as open_store
+    from .trained import train_recipe as train_recipe
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ _NAMES = {
     "scores": ("Score",),
     "stimuli": ("StimulusSet",),
     "store": ("Store", "open_store"),
+    "trained": ("train_recipe",),
 }
 _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 

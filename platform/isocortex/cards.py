@@ -8,7 +8,7 @@ one pattern as `{"url": "https://…/run_{run}.npy", "sha256": {"01": …, "02":
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from . import ontology
 from .errors import CardError
@@ -85,6 +85,88 @@ class CandidateFamilyCard:
     code: str = ""
 
 
+Capability = Literal[
+    "loss",
+    "no-loss",
+    "output-error",
+    "targets",
+    "labels",
+    "latents",
+    "views",
+    "sequence",
+    "reward",
+    "chain",
+    "smooth",
+    "energy",
+    "recurrent",
+    "spiking",
+    "sheet",
+    "signed",
+]
+"""What parts of a trained network offer each other and need of each other."""
+
+Mechanism = Literal["", "re-route", "broadcast", "cut", "relax", "local"]
+"""How a learning rule brings credit to the weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartCard:
+    """The facts of a part that networks are trained from.
+
+    All that the parts of a recipe need must be offered by one of them. `term` is what the part is
+    on its axis of `isocortex.ontology`; `options` are the keyword arguments of its function.
+    """
+
+    name: str
+    summary: str
+    term: str = ""
+    needs: tuple[Capability, ...] = ()
+    offers: tuple[Capability, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+    mechanism: Mechanism = ""
+    source: str
+    bibtex: str
+    licence: str = ""
+
+    axis: ClassVar[ontology.Axis | None] = None
+
+    def __post_init__(self) -> None:
+        if self.axis is not None:
+            ontology.find_term(self.axis, self.term)
+        _check_choice(self.name, "mechanism", self.mechanism, get_args(Mechanism))
+        for each in (*self.needs, *self.offers):
+            _check_choice(self.name, "needs or offers", each, get_args(Capability))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureCard(PartCard):
+    """The facts of an architecture."""
+
+    axis = "architecture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveCard(PartCard):
+    """The facts of an objective."""
+
+    axis = "objective"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRuleCard(PartCard):
+    """The facts of a learning rule."""
+
+    axis = "learning_rule"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DietCard(PartCard):
+    """The facts of a diet."""
+
+    axis = "diet"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
     """The facts of a dataset. `benchmarks` are the (region, scorer) pairs it offers.
@@ -158,14 +240,20 @@ class ScorerCard:
 
 _NORMALISATIONS: Final = ("ratio", "signed-square-ratio")
 
-Card = CandidateCard | CandidateFamilyCard | DatasetCard | ScorerCard
-Kind = Literal["candidate", "candidate_family", "dataset", "scorer"]
+Card = CandidateCard | CandidateFamilyCard | DatasetCard | ScorerCard | PartCard
+PartKind = Literal["architecture", "objective", "learning_rule", "diet", "constraint"]
+Kind = Literal["candidate", "candidate_family", "dataset", "scorer"] | PartKind
 
 CARD_TYPES: Final[Mapping[Kind, type[Card]]] = {
     "candidate": CandidateCard,
     "candidate_family": CandidateFamilyCard,
     "dataset": DatasetCard,
     "scorer": ScorerCard,
+    "architecture": ArchitectureCard,
+    "objective": ObjectiveCard,
+    "learning_rule": LearningRuleCard,
+    "diet": DietCard,
+    "constraint": PartCard,
 }
 
 

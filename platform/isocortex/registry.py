@@ -21,9 +21,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast
 
 from .cards import (
+    CARD_TYPES,
     CandidateCard,
     CandidateFamilyCard,
     Card,
@@ -34,7 +35,16 @@ from .cards import (
 )
 from .errors import CardError, DuplicateEntryError, UnknownNameError
 
-OWN_FOLDERS: Final = ("isocortex.scorers", "isocortex.model_zoo", "isocortex.datasets")
+OWN_FOLDERS: Final = (
+    "isocortex.scorers",
+    "isocortex.model_zoo",
+    "isocortex.model_zoo.architectures",
+    "isocortex.model_zoo.objectives",
+    "isocortex.model_zoo.learning_rules",
+    "isocortex.model_zoo.diets",
+    "isocortex.model_zoo.constraints",
+    "isocortex.datasets",
+)
 ENTRY_POINT_GROUP: Final = "isocortex.entries"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -58,6 +68,31 @@ def dataset(**facts: Any) -> Callable[[Function], Function]:
 def scorer(**facts: Any) -> Callable[[Function], Function]:
     """Mark a function that compares a model's geometry with a brain as an entry of the registry."""
     return _marker("scorer", facts)
+
+
+def architecture(**facts: Any) -> Callable[[Function], Function]:
+    """Mark a function `(image_size) -> Network` as an architecture to train."""
+    return _marker("architecture", facts)
+
+
+def objective(**facts: Any) -> Callable[[Function], Function]:
+    """Mark a function `(diet: Diet) -> Objective` as an objective to train for."""
+    return _marker("objective", facts)
+
+
+def learning_rule(**facts: Any) -> Callable[[Function], Function]:
+    """Mark a function `(network, objective) -> Learner` as a rule to train by."""
+    return _marker("learning_rule", facts)
+
+
+def diet(**facts: Any) -> Callable[[Function], Function]:
+    """Mark a function `() -> Diet` as images to train on."""
+    return _marker("diet", facts)
+
+
+def constraint(**facts: Any) -> Callable[[Function], Function]:
+    """Mark a function `(network) -> None` that brings weights back to where they may be."""
+    return _marker("constraint", facts)
 
 
 @dataclass(frozen=True)
@@ -153,7 +188,7 @@ def _marker(kind: Kind, facts: Mapping[str, Any]) -> Callable[[Function], Functi
 
 @cache
 def _index() -> Mapping[Kind, dict[str, Entry]]:
-    index: dict[Kind, dict[str, Entry]] = {kind: {} for kind in get_args(Kind)}
+    index: dict[Kind, dict[str, Entry]] = {kind: {} for kind in CARD_TYPES}
     for folder in (
         *OWN_FOLDERS,
         *(point.module for point in entry_points(group=ENTRY_POINT_GROUP)),
@@ -201,7 +236,7 @@ def _kind_of(decorator: ast.expr) -> Kind | None:
         return None
     function = decorator.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-    return cast(Kind, name) if name in get_args(Kind) else None
+    return cast(Kind, name) if name in CARD_TYPES else None
 
 
 def _literal_facts(call: ast.Call, place: str) -> dict[str, Any]:

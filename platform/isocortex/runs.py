@@ -17,19 +17,24 @@ from .geometry import Geometry
 from .scores import Score
 from .stimuli import StimulusSet
 from .store import BenchmarkFacts, CandidateFacts, DatasetFacts, ScorerFacts, Store, StoredScore
+from .trained import trained_candidate
 
 
 def load_candidate(name: str, *, layers: tuple[str, ...] | None = None) -> Candidate:
     """The candidate of that name with its weights, which are fetched on first use.
 
+    A recipe, such as `conv4/categorise/backprop@digits#0`, is trained if it was not before.
     `family/member` loads a member of an open family, such as `torchvision/resnet18`. With `layers`
     it is read out there instead, and its name says so. Raises UnknownNameError, FetchError,
     ChecksumError.
     """
     family, _, member = name.partition("/")
     families = {entry.name: entry for entry in registry.entries("candidate_family")}
-    if family in families and member:
-        candidate: Candidate = families[family].load()(member)
+    candidate: Candidate
+    if "@" in name:
+        candidate = trained_candidate(name)
+    elif family in families and member:
+        candidate = families[family].load()(member)
     else:
         entry = _entry_of(name, tuple(families))
         candidate = entry.load()(entry.card)

@@ -7,6 +7,7 @@
 | `ISOCORTEX_DATABASE` | SQLAlchemy URL of the store | `isocortex.sqlite3` in the home folder |
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
 | `ISOCORTEX_MEMORY_BYTES` | what an extraction may add to the memory in use | half of the free |
+| `ISOCORTEX_CIFAR10` | CIFAR-10: torchvision's folder, or a zip | `cifar10` in the home folder |
 """
 
 import os
@@ -34,6 +35,12 @@ def mirror() -> str | None:
 def database_url() -> str:
     """The SQLAlchemy URL of the store."""
     return os.environ.get("ISOCORTEX_DATABASE") or f"sqlite:///{home() / 'isocortex.sqlite3'}"
+
+
+def cifar10() -> Path:
+    """Where CIFAR-10 is: a folder that torchvision reads, or a folder or zip of images."""
+    given = os.environ.get("ISOCORTEX_CIFAR10")
+    return Path(given).expanduser() if given else home() / "cifar10"
 
 
 def cache_bytes() -> int:

@@ -17,6 +17,7 @@ from . import listing as _listing  # noqa: F401  isort: skip
 from . import planning as _planning  # noqa: F401  isort: skip
 from . import scoring as _scoring  # noqa: F401  isort: skip
 from . import serving as _serving  # noqa: F401  isort: skip
+from . import training as _training  # noqa: F401  isort: skip
 
 __all__ = ["app", "main"]
 

@@ -1,0 +1,1 @@
+"""Architectures: ordered blocks from images to an embedding, without a head."""

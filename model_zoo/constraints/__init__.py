@@ -1,0 +1,1 @@
+"""Constraints: what weights may be, restored after each update."""

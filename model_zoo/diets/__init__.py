@@ -1,0 +1,1 @@
+"""Diets: what a network is fed."""

@@ -1,0 +1,181 @@
+"""Perturbation: jitter the units or the weights, and keep what made the loss smaller.
+
+All that the rules know of the objective is its value: nothing is sent back. On average over noise
+the update is the gradient. With k draws of noise on n numbers its variance is (n + 1)/k of the
+squared gradient, and the angle between the two arccos √((k + 2)/(k + n + 1)).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from isocortex.errors import IncompatibleError
+from isocortex.registry import learning_rule
+from isocortex.training import Batch, Learner, Network, Objective
+
+_UNIT_NOISE: Final = 0.03
+_WEIGHT_NOISE: Final = 0.003
+"""Standard deviations: small against responses and weights, large against rounding."""
+
+
+@learning_rule(
+    variants={
+        "node-perturbation": {
+            "summary": "units jitter, and learn from how the loss of an input changed with it",
+            "term": "node-perturbation",
+            "needs": ("loss", "output-error"),
+            "options": {"jittered": "nodes", "draws": 8},
+        },
+        "weight-perturbation": {
+            "summary": "weights jitter, and learn from how the loss changed with them",
+            "term": "weight-perturbation",
+            "needs": ("loss",),
+            "options": {"jittered": "weights", "draws": 8},
+        },
+    },
+    mechanism="local",
+    source="Werfel, Xie & Seung 2005, Neural Comput 17:2699",
+    bibtex="""@article{werfel2005learning,
+  author = {Werfel, Justin and Xie, Xiaohui and Seung, H. Sebastian},
+  title = {Learning curves for stochastic gradient descent in linear feedforward networks},
+  journal = {Neural Computation},
+  volume = {17},
+  number = {12},
+  pages = {2699--2718},
+  year = {2005},
+  doi = {10.1162/089976605774320539}
+}""",
+)
+def perturbation(network: Network, objective: Objective, *, jittered: str, draws: int) -> Learner:
+    """A learner of the mean over `draws` of noise ξ of (L(ξ) − L) ξ/σ²; the first pass is quiet.
+
+    Of "weights", ξ is on all of them, and L is the loss of the batch. Of "nodes", it is on the
+    answer of each module with weights, and each input has a change of the loss of its own: that of
+    its outputs being the noisy ones while all others are quiet. What an input does to others
+    through batch normalisation is not seen; without it the update is the gradient on average.
+    """
+    kind = {"nodes": _NodePerturbation, "weights": _WeightPerturbation}[jittered]
+    return kind(network, objective, draws)
+
+
+class _Perturbation(Learner):
+    def __init__(self, network: Network, objective: Objective, draws: int) -> None:
+        super().__init__(network, objective)
+        self.draws = draws
+
+
+class _NodePerturbation(_Perturbation):
+    def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        inputs = self.objective.inputs(batch, generator)
+        nodes: list[Tensor] = []
+
+        def remember(answer: Tensor) -> Tensor:
+            nodes.append(answer)
+            return answer
+
+        with self._hooked(remember):
+            quiet = self.head(self.network(inputs)).detach()
+        credit = [torch.zeros_like(node) for node in nodes]
+        for _ in range(self.draws):
+            noise = [_noise_like(node, _UNIT_NOISE, generator) for node in nodes]
+            gains = self._gains(quiet, self._noisy_outputs(inputs, noise), batch)
+            for total, each in zip(credit, noise, strict=True):
+                total += _scaled(each, gains) / (self.draws * _UNIT_NOISE**2)
+        torch.autograd.backward(nodes, credit)
+        return self.objective.loss(quiet, batch)
+
+    @torch.no_grad()
+    def _noisy_outputs(self, inputs: Tensor, noise: list[Tensor]) -> Tensor:
+        waiting = iter(noise)
+
+        def add(answer: Tensor) -> Tensor:
+            each = next(waiting, torch.zeros(0))
+            if each.shape != answer.shape:
+                raise IncompatibleError(
+                    "the network's modules do not answer in the same order each time, so noise "
+                    "can't be told apart; choose weight-perturbation"
+                )
+            return answer + each
+
+        with self._hooked(add):
+            outputs: Tensor = self.head(self.network(inputs))
+        return outputs
+
+    @torch.no_grad()
+    def _gains(self, quiet: Tensor, noisy: Tensor, batch: Batch) -> Tensor:
+        """How the loss changes if one input's outputs are the noisy ones, (input,)."""
+        loss = self.objective.loss(quiet, batch)
+        changed = []
+        for row in range(len(quiet)):
+            mixed = quiet.clone()
+            mixed[row] = noisy[row]
+            changed.append(self.objective.loss(mixed, batch))
+        return torch.stack(changed) - loss
+
+    @contextmanager
+    def _hooked(self, answered: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """While open, modules with weights see no graph but their own, and give `answered`."""
+
+        def after(module: nn.Module, inputs: tuple[Any, ...], answer: object) -> Tensor:
+            if not isinstance(answer, Tensor):
+                raise IncompatibleError(
+                    f"{type(module).__name__} gives several answers, of which it is not known "
+                    "which ones to perturb; choose weight-perturbation"
+                )
+            return answered(answer).detach()
+
+        modules = [each for root in (self.network, self.head) for each in root.modules()]
+        taught = [each for each in modules if any(p.requires_grad for p in each.parameters(False))]
+        hooks = [each.register_forward_pre_hook(_detach_inputs) for each in taught]
+        hooks += [each.register_forward_hook(after) for each in taught]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _detach_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(each.detach() if isinstance(each, Tensor) else each for each in inputs)
+
+
+def _scaled(noise: Tensor, gains: Tensor) -> Tensor:
+    """The noise of each input times its gain. Raises IncompatibleError if rows are not inputs."""
+    if len(noise) != len(gains):
+        raise IncompatibleError(
+            f"a module answers with {tuple(noise.shape)} to {len(gains)} inputs; node perturbation "
+            "needs one row for each; choose weight-perturbation"
+        )
+    return noise * gains.view(-1, *[1] * (noise.dim() - 1))
+
+
+def _noise_like(tensor: Tensor, size: float, generator: torch.Generator) -> Tensor:
+    """Gaussian noise, drawn on the CPU so that it is the same on every device."""
+    return size * torch.randn(tensor.shape, generator=generator).to(tensor)
+
+
+class _WeightPerturbation(_Perturbation):
+    @torch.no_grad()
+    def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        inputs = self.objective.inputs(batch, generator)
+        weights = list(self.taught().values())
+        starts = [each.clone() for each in weights]
+        credit = [torch.zeros_like(each) for each in weights]
+        quiet = self._judged(inputs, batch)
+        for _ in range(self.draws):
+            noise = [_noise_like(each, _WEIGHT_NOISE, generator) for each in weights]
+            for weight, start, each in zip(weights, starts, noise, strict=True):
+                weight.copy_(start + each)
+            gain = (self._judged(inputs, batch) - quiet) / (self.draws * _WEIGHT_NOISE**2)
+            for total, each in zip(credit, noise, strict=True):
+                total += gain * each
+        for weight, start, change in zip(weights, starts, credit, strict=True):
+            weight.copy_(start)
+            weight.grad = change
+        return quiet
+
+    def _judged(self, inputs: Tensor, batch: Batch) -> Tensor:
+        return self.objective.loss(self.head(self.network(inputs)), batch)

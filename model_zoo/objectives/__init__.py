@@ -1,0 +1,1 @@
+"""Objectives: what a network is trained for, with the heads that it needs."""

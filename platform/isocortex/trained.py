@@ -1,0 +1,62 @@
+"""Trained candidates: the id is the recipe, loaded if it was trained before, else trained now."""
+
+import math
+from pathlib import Path
+from typing import Final
+
+from . import settings
+from .candidates import Candidate, Preprocessing
+from .cards import CandidateCard, PartCard
+from .fingerprints import fingerprint
+from .training import Keeper, Progress, Recipe, Trained, train
+
+_MEAN: Final = (0.5, 0.5, 0.5)
+_SPREAD: Final = (0.25, 0.25, 0.25)
+"""As `training.diets` scales pixels."""
+
+
+def trained_folder(recipe: Recipe) -> Path:
+    """Where the checkpoints of a recipe are kept on this computer."""
+    return settings.home() / "zoo" / fingerprint({"recipe": recipe.name})[:16]
+
+
+def train_recipe(name: str, *, device: str = "cpu", progress: Progress | None = None) -> Trained:
+    """The network of that recipe. What an earlier run kept is gone on from, or given back.
+
+    Raises as `isocortex.train` does.
+    """
+    recipe = Recipe.parse(name)
+    return train(recipe, device=device, keeper=Keeper(trained_folder(recipe)), progress=progress)
+
+
+def trained_candidate(name: str) -> Candidate:
+    """The network of that recipe as a candidate, read out at its blocks; see `train_recipe`."""
+    trained = train_recipe(name)
+    height, _ = trained.diet.image_size
+    return Candidate(
+        _card(trained),
+        trained.network,
+        Preprocessing(height, height, mean=_MEAN, std=_SPREAD),
+        tuple(f"blocks.{block}" for block in trained.network.blocks),
+    )
+
+
+def _card(trained: Trained) -> CandidateCard:
+    recipe = trained.recipe
+    parts: dict[str, PartCard] = dict(
+        zip((kind for kind, _ in recipe.parts), recipe.cards(), strict=True)
+    )
+    accuracy = float(trained.history.accuracy[-1])
+    return CandidateCard(
+        name=recipe.name,
+        summary="; ".join(card.summary for card in parts.values()),
+        architecture=parts["architecture"].term,
+        objective=parts["objective"].term,
+        learning_rule=parts["learning_rule"].term,
+        diet=parts["diet"].term,
+        seed=recipe.seed,
+        accuracy="" if math.isnan(accuracy) else f"linear readout {accuracy:.1%}",
+        source="; ".join(card.source for card in parts.values()),
+        bibtex="\n".join(dict.fromkeys(card.bibtex for card in parts.values() if card.bibtex)),
+        licence="BSD-3-Clause",
+    )

@@ -1,0 +1,88 @@
+"""What a network is fed: images in memory, and the batches that training draws from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..errors import InputError
+from .parts import Batch
+
+Pixels = npt.NDArray[np.uint8]
+
+_MIDDLE: Final = 127.5
+_SPREAD: Final = 63.75
+"""Pixels become (x − 127.5)/63.75: a mean of .5 and a spread of .25 of the full range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images (image, height, width, 3) with what is known of them.
+
+    `labels` (image,) are categories 0 … k − 1, `latents` numbers (image,), `sequences` (image,
+    time, height, width, 3) films that end in the image.
+    """
+
+    pixels: Pixels = field(repr=False)
+    labels: npt.NDArray[np.intp] | None = field(default=None, repr=False)
+    latents: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    sequences: Pixels | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4 or self.pixels.shape[3] != 3:
+            raise InputError(
+                f"images are {self.pixels.dtype} {self.pixels.shape}; expected uint8 (image, "
+                "height, width, 3)"
+            )
+        known = {"labels": self.labels, "sequences": self.sequences, **self.latents}
+        for name, values in known.items():
+            if values is not None and len(values) != len(self.pixels):
+                raise InputError(f"{len(values)} {name} for {len(self.pixels)} images")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, positions: npt.NDArray[np.intp]) -> Batch:
+        """Some of the images, as a network takes them."""
+        return Batch(
+            _tensor(self.pixels[positions]),
+            None if self.labels is None else torch.from_numpy(self.labels[positions]),
+            {name: torch.from_numpy(each[positions]) for name, each in self.latents.items()},
+            None if self.sequences is None else _tensor(self.sequences[positions]),
+        )
+
+
+def _tensor(pixels: Pixels) -> torch.Tensor:
+    scaled = (torch.from_numpy(pixels).to(torch.float32) - _MIDDLE) / _SPREAD
+    return scaled.movedim(-1, -3).contiguous()
+
+
+@dataclass(frozen=True, eq=False)
+class Diet:
+    """Images to train on, and others to test on. `categories` are the names of the labels."""
+
+    train: Images
+    test: Images
+    categories: tuple[str, ...] = ()
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.train.pixels.shape[1:3]
+        return height, width
+
+    def batch_at(self, step: int, size: int, *, seed: int) -> Batch:
+        """The batch of a step: full ones, in a new order on each round through the images.
+
+        It depends on nothing else, so that a run can go on from any step. Raises InputError for too
+        few images.
+        """
+        batches = len(self.train) // size
+        if not batches:
+            raise InputError(f"a batch of {size} from {len(self.train)} images; make it smaller")
+        rounds, place = divmod(step, batches)
+        order = np.random.default_rng([seed, rounds]).permutation(len(self.train))
+        return self.train.batch(order[place * size : (place + 1) * size])

@@ -1,0 +1,146 @@
+"""The parts of a trained network, and what each promises the others.
+
+An architecture makes a `Network`, a diet its `Batch`es. An objective owns its head and says how
+well outputs do. A learning rule makes a `Learner` of both and obeys one law: after `step`, every
+parameter that it teaches has its `.grad`. So optimiser, schedule, constraints, logging and the
+credit audit are the same for all rules; a Hebbian rule writes −Δw.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some images of a diet: `images` (image, 3, height, width), float32, of mean 0 and spread 1.
+
+    `labels` (image,) are categories; `latents` other numbers for each image, (image,) each;
+    `sequence` (image, time, 3, height, width) are short films whose last frame is the image. What a
+    diet does not have is None or missing.
+    """
+
+    images: Tensor
+    labels: Tensor | None = None
+    latents: Mapping[str, Tensor] = field(default_factory=dict)
+    sequence: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: str) -> "Batch":
+        """The same batch on a torch device."""
+        return Batch(
+            self.images.to(device),
+            None if self.labels is None else self.labels.to(device),
+            {name: values.to(device) for name, values in self.latents.items()},
+            None if self.sequence is None else self.sequence.to(device),
+        )
+
+
+class Network(nn.Module):
+    """Ordered blocks, from images (image, 3, height, width) to an embedding (image, `width`).
+
+    Each block takes what the one before it gives: rules may cut, replace or read between them. A
+    network whose blocks also talk back overrides `forward`. `image_size`, height and width, is
+    known where the parts of a recipe are put together.
+    """
+
+    image_size: tuple[int, int] | None = None
+
+    def __init__(self, blocks: Mapping[str, nn.Module], *, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleDict(blocks)
+        self.width = width
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The embedding, (image, width)."""
+        answer = images
+        for block in self.blocks.values():
+            answer = block(answer)
+        return answer
+
+
+Push = Callable[[Tensor], Tensor]
+"""What is added to the drive of the embedding's units, of the embedding."""
+
+
+class EnergyNetwork(Network, ABC):
+    """A network whose states, one for each block, settle where an energy is least.
+
+    The embedding is the last state. Architectures that offer "energy" are of this kind.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The embedding after settling freely, (image, width)."""
+        return self.settle(images)[-1]
+
+    @abstractmethod
+    def settle(
+        self,
+        images: Tensor,
+        states: Sequence[Tensor] | None = None,
+        *,
+        push: Push | None = None,
+    ) -> tuple[Tensor, ...]:
+        """The states, each (image, unit), at rest; on from `states` where they are given."""
+
+    @abstractmethod
+    def energy(self, images: Tensor, states: Sequence[Tensor]) -> Tensor:
+        """The energy without any push, (image,): its gradient by the weights is local."""
+
+
+class Objective(ABC):
+    """What a network is trained for."""
+
+    def head(self, width: int) -> nn.Module:
+        """What turns an embedding (image, `width`) into the outputs that `loss` judges."""
+        return nn.Identity()
+
+    def inputs(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """What the network sees of a batch, such as two views of each image: (input, 3, h, w)."""
+        return batch.images
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """How bad the outputs for the inputs of a batch are, a scalar."""
+
+    def targets(self, batch: Batch) -> Tensor:
+        """The outputs that would be perfect, (image, output), for rules that send targets down.
+
+        Only objectives whose card offers "targets" have them.
+        """
+        raise NotImplementedError
+
+
+class Learner(nn.Module, ABC):
+    """A network that learns an objective by a rule; what the rule needs besides is a part of it."""
+
+    def __init__(self, network: Network, objective: Objective) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.head = objective.head(network.width)
+
+    @abstractmethod
+    def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Put a `.grad` on all `taught()` parameters, and return the loss before the update."""
+
+    def taught(self) -> dict[str, nn.Parameter]:
+        """The parameters that the rule changes, by name: those of the network and the head."""
+        return {
+            name: parameter
+            for name, parameter in self.named_parameters()
+            if name.startswith(("network.", "head.")) and parameter.requires_grad
+        }
+
+    def after_update(self) -> None:
+        """What the rule does once the optimiser has changed the weights; by default nothing."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The objective's loss of the network as it is."""
+        outputs = self.head(self.network(self.objective.inputs(batch, generator)))
+        return self.objective.loss(outputs, batch)

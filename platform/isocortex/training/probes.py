@@ -1,0 +1,99 @@
+"""Probes: what an embedding holds while it is learned, and whether it has collapsed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from sklearn.linear_model import RidgeClassifierCV
+
+from .diets import Diet, Images
+from .parts import Network
+
+_READ_FROM: Final = 2000
+_READ_ON: Final = 1000
+_COLLAPSED: Final = 1e-3
+"""Embeddings whose units vary by less than this share of their size say nothing of the images."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An embedding at one step of training.
+
+    `accuracy` is that of a linear readout of the labels on test images, NaN without labels.
+    `spread` is the root mean square over units of their standard deviation over images, as a share
+    of the root mean square response. `rank` is the embedding's effective dimensionality, (Σλ)²/Σλ².
+    `angles` are the credit audit.
+    """
+
+    step: int
+    accuracy: float
+    spread: float
+    rank: float
+    angles: Mapping[str, tuple[float, float]]
+
+    @property
+    def has_collapsed(self) -> bool:
+        """Whether the embedding says the same of all images."""
+        return self.spread < _COLLAPSED
+
+    @staticmethod
+    def table(probes: Sequence["Probe"]) -> xr.Dataset:
+        """Probes as a dataset over `probed_step` and `block`."""
+        blocks = list(dict.fromkeys(block for each in probes for block in each.angles))
+        missing = (np.nan, np.nan)
+        audit = np.array(
+            [[each.angles.get(block, missing) for block in blocks] for each in probes]
+        ).reshape(len(probes), len(blocks), 2)
+        return xr.Dataset(
+            {
+                "accuracy": ("probed_step", [each.accuracy for each in probes]),
+                "spread": ("probed_step", [each.spread for each in probes]),
+                "rank": ("probed_step", [each.rank for each in probes]),
+                "angle": (("probed_step", "block"), audit[..., 0], {"units": "degrees"}),
+                "ratio": (("probed_step", "block"), audit[..., 1]),
+            },
+            coords={"probed_step": [each.step for each in probes], "block": blocks},
+        )
+
+
+def probed(
+    network: Network, diet: Diet, *, step: int, angles: Mapping[str, tuple[float, float]]
+) -> Probe:
+    """The probe of a network on up to 1,000 test images, read out from up to 2,000 others."""
+    test = embedded(network, diet.test, _READ_ON)
+    centred = test - test.mean(axis=0)
+    size = float(np.sqrt((test**2).mean()))
+    values = np.linalg.svd(centred, compute_uv=False) ** 2
+    return Probe(
+        step=step,
+        accuracy=_readout_accuracy(network, diet, test),
+        spread=float(np.sqrt((centred**2).mean())) / size if size else 0.0,
+        rank=float(values.sum() ** 2 / (values**2).sum()) if values.any() else 0.0,
+        angles=angles,
+    )
+
+
+def embedded(network: Network, images: Images, most: int) -> npt.NDArray[np.float64]:
+    """The embeddings of the first images, (image, width), in evaluation mode."""
+    training = network.training
+    device = next(network.parameters()).device
+    network.eval()
+    with torch.no_grad():
+        positions = np.array_split(np.arange(min(most, len(images))), -(-most // 256))
+        parts = [
+            network(images.batch(each).images.to(device)).cpu() for each in positions if len(each)
+        ]
+    network.train(training)
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
+def _readout_accuracy(network: Network, diet: Diet, test: npt.NDArray[np.float64]) -> float:
+    if diet.train.labels is None or diet.test.labels is None:
+        return float("nan")
+    train = embedded(network, diet.train, _READ_FROM)
+    readout = RidgeClassifierCV(np.logspace(-3, 3, 7)).fit(train, diet.train.labels[: len(train)])
+    return float(readout.score(test, diet.test.labels[: len(test)]))

@@ -1,0 +1,97 @@
+"""A recipe is trained the same way each time, and goes on from where it was killed."""
+
+import pytest
+import torch
+
+from isocortex.errors import IncompatibleError, InputError, UnknownNameError
+from isocortex.training import Keeper, Recipe, train
+from isocortex.training.budgets import BUDGETS, Budget
+from isocortex.training.loop import log_spaced
+
+RECIPE = "conv4/categorise/backprop@digits:brief#0"
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    monkeypatch.setitem(BUDGETS, "brief", Budget("brief", 40))
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_at(step):
+    def progress(done, of):
+        if done == step:
+            raise KilledError
+
+    return progress
+
+
+def test_a_run_that_was_killed_ends_with_the_same_weights_and_history(tmp_path):
+    whole = train(RECIPE)
+    with pytest.raises(KilledError):
+        train(RECIPE, keeper=Keeper(tmp_path), progress=killed_at(30))
+    assert Keeper(tmp_path).latest().step == 29
+    taken_up = train(RECIPE, keeper=Keeper(tmp_path))
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(taken_up.network.state_dict()[name], value)
+    assert taken_up.history.identical(whole.history)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path):
+    keeper = Keeper(tmp_path)
+    train(RECIPE, keeper=keeper)
+    last = keeper.steps()[-1]
+    (tmp_path / f"step-{last:08d}.safetensors").write_bytes(b"cut short")
+    assert keeper.latest().step == keeper.steps()[-2]
+
+
+def test_another_seed_is_another_network():
+    first, second = train(RECIPE).network, train(RECIPE.replace("#0", "#1")).network
+    assert not torch.equal(first.blocks.block1[0].weight, second.blocks.block1[0].weight)
+
+
+def test_backprop_is_its_own_gradient_and_learns():
+    history = train(RECIPE).history
+    assert float(abs(history.angle).max()) < 1e-3
+    assert float(history.loss[-5:].mean()) < float(history.loss[0]) / 5
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("conv4/categorise@digits#0", InputError, "no recipe; expected architecture/objective"),
+        ("conv5/categorise/backprop@digits#0", UnknownNameError, "did you mean conv4"),
+        ("conv4/categorise/backprop@digits:long#0", UnknownNameError, "no budget is named 'long'"),
+    ],
+)
+def test_a_name_that_is_no_recipe_is_refused(name, error, message):
+    with pytest.raises(error, match=message):
+        train(name)
+
+
+def test_the_name_of_a_recipe_is_the_recipe():
+    for name in (RECIPE, "conv4+dale/contrast/feedback@shapes32#3"):
+        assert Recipe.parse(name).name == name
+
+
+def test_parts_that_do_not_fit_are_refused_with_every_gap(monkeypatch):
+    from isocortex.training import recipes
+
+    cards = dict(Recipe.parse(RECIPE).parts)
+    card = recipes.part_card("learning_rule", cards["learning_rule"])
+    needy = type(card)(**{**vars(card), "needs": ("spiking", "sequence")})
+    monkeypatch.setattr(
+        recipes,
+        "part_card",
+        lambda kind, name, found=recipes.part_card: (
+            needy if kind == "learning_rule" else found(kind, name)
+        ),
+    )
+    with pytest.raises(IncompatibleError, match="backprop needs spiking and sequence"):
+        train(RECIPE)
+
+
+def test_marks_are_spaced_evenly_in_the_logarithm():
+    assert log_spaced(1000, count=4) == (0, 10, 100, 1000)
