@@ -97,7 +97,8 @@ class Dann(nn.Module):
 def dann3(image_size: tuple[int, int], *, width: int) -> Network:
     """The counterpart of mlp3-narrow; on and off channels come first. Train it with `+dale`.
 
-    The head is not bound by Dale's law: it stands for the experimenter's readout.
+    The head is not bound by Dale's law: it stands for the experimenter's readout. The paper's
+    corrections of the gradients' scale are left out: training uses Adam, which does not see it.
     """
     inputs = (6 * image_size[0] * image_size[1], width, width)
     blocks: dict[str, nn.Module] = {
