@@ -16,11 +16,6 @@ class Budget:
     batch: int = 64
     rate: float = 2e-3
 
-    @property
-    def images(self) -> int:
-        """How many images are seen, each as often as it comes up."""
-        return self.steps * self.batch
-
     def rate_at(self, step: int) -> float:
         """The learning rate of a step: half a cosine from `rate` down to 0."""
         return self.rate * (1 + math.cos(math.pi * step / self.steps)) / 2

@@ -1,4 +1,4 @@
-"""Probes: what an embedding holds while it is learned, and whether it has collapsed."""
+"""Probes: what an embedding holds while it is learned; its spread tells a collapse."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,6 @@ from .parts import Network
 
 _READ_FROM: Final = 2000
 _READ_ON: Final = 1000
-_COLLAPSED: Final = 1e-3
-"""Embeddings whose units vary by less than this share of their size say nothing of the images."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,6 @@ class Probe:
     spread: float
     rank: float
     angles: Mapping[str, tuple[float, float]]
-
-    @property
-    def has_collapsed(self) -> bool:
-        """Whether the embedding says the same of all images."""
-        return self.spread < _COLLAPSED
 
     @staticmethod
     def table(probes: Sequence["Probe"]) -> xr.Dataset:
