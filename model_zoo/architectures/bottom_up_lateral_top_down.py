@@ -1,8 +1,5 @@
 """Three areas with bottom-up, lateral and top-down connections, unrolled in time."""
 
-from typing import cast
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,17 +58,24 @@ class RecurrentNetwork(Network):
         super().__init__(blocks, width=width)
         self.steps = steps
 
-    def forward(self, images: Tensor) -> Tensor:
-        """The embedding at the last step, (image, width)."""
+    def answers(self, images: Tensor, *, cut: bool = False) -> dict[str, Tensor]:
+        """The areas at the last step, (image, channel, row, column), and their mean over space.
+
+        With `cut` an area learns through its own past, and not through its neighbours.
+        """
         *areas, pool = self.blocks.values()
         states: list[Tensor | None] = [None] * (len(areas) + 1)  # nothing is above the last
-        signal = images
         for step in range(self.steps):
             signal = images
             for place, area in enumerate(areas):
-                signal = area(signal, states[place], states[place + 1], step=step)
+                above = states[place + 1]
+                if cut:
+                    signal, above = signal.detach(), None if above is None else above.detach()
+                signal = area(signal, states[place], above, step=step)
                 states[place] = signal
-        return cast(torch.Tensor, pool(signal))
+        reached = [state for state in states if state is not None]
+        embedding = pool(reached[-1].detach() if cut else reached[-1])
+        return dict(zip(self.blocks, [*reached, embedding], strict=True))
 
 
 @architecture(
@@ -96,7 +100,7 @@ class RecurrentNetwork(Network):
         },
     },
     term="recurrent-convolutional",
-    offers=("recurrent",),
+    offers=("recurrent", "separable"),
     source="Spoerer, McClure & Kriegeskorte 2017, Front Psychol 8:1551; normalisation of Spoerer "
     "et al. 2020, PLoS Comput Biol 16:e1008215",
     bibtex="""@article{spoerer2017recurrent,

@@ -10,15 +10,6 @@ from isocortex.errors import InputError
 from isocortex.training import Batch, Learner, Network
 
 
-def block_answers(network: Network, images: Tensor, *, cut: bool) -> dict[str, Tensor]:
-    """What each block of a chain gives, by name; with `cut` no gradient leaves a block."""
-    answers: dict[str, Tensor] = {}
-    for name, block in network.blocks.items():
-        images = block(images.detach() if cut else images)
-        answers[name] = images
-    return answers
-
-
 def pooled(answer: Tensor, side: int = 1) -> Tensor:
     """A block's answer as one vector for each image, (image, channel · places).
 
@@ -45,7 +36,7 @@ def block_widths(network: Network, side: int = 1) -> dict[str, int]:
     weight = next(network.parameters())
     blank = torch.zeros(1, 3, *network.image_size, dtype=weight.dtype, device=weight.device)
     training = network.training
-    answers = block_answers(network.eval(), blank, cut=True)
+    answers = network.eval().answers(blank, cut=True)
     network.train(training)
     return {name: pooled(each, side).shape[1] for name, each in answers.items()}
 

@@ -10,6 +10,9 @@ from isocortex.training import EnergyNetwork, Learner, Network
 
 from ._chain import backward
 
+Cost = Callable[[Tensor], Tensor]
+"""What is added to the energy, a scalar, of the embedding."""
+
 
 def with_energy(network: Network) -> EnergyNetwork:
     """The network itself. Raises IncompatibleError where it has no energy."""
@@ -27,6 +30,20 @@ def gradient_by(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
         at = at.detach().requires_grad_()
         (found,) = torch.autograd.grad(function(at), at)
     return found
+
+
+def residual(
+    network: EnergyNetwork, images: Tensor, states: Sequence[Tensor], cost: Cost | None = None
+) -> float:
+    """How far states are from rest: the root mean square of the energy's slope by a unit's state.
+
+    It is 0 at a fixed point; of energies nudged by a cost, that is added.
+    """
+    states = [each.detach().requires_grad_() for each in states]
+    with torch.enable_grad():
+        energy = network.energy(images, states).sum()
+        slopes = torch.autograd.grad(energy if cost is None else energy + cost(states[-1]), states)
+    return float(torch.cat([slope.flatten() for slope in slopes]).square().mean().sqrt())
 
 
 def teach_contrast(

@@ -10,7 +10,7 @@ from isocortex.errors import InputError
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._blocks import BlockLearner, block_answers, block_widths, neighbours, pooled
+from ._blocks import BlockLearner, block_widths, neighbours, pooled
 
 
 @learning_rule(
@@ -18,7 +18,7 @@ from ._blocks import BlockLearner, block_answers, block_widths, neighbours, pool
     summary="each block predicts its next answer, and that after a saccade to be another one",
     term="contrastive-predictive",
     mechanism="cut",
-    needs=("chain", "no-loss", "sequence"),
+    needs=("separable", "no-loss", "sequence"),
     source="Illing et al. 2021, NeurIPS, arXiv:2010.08262",
     bibtex="""@inproceedings{illing2021local,
   author = {Illing, Bernd and Ventura, Jean and Bellec, Guillaume and Gerstner, Wulfram},
@@ -59,7 +59,7 @@ class _Clapp(BlockLearner):
         self, batch: Batch, generator: torch.Generator, *, cut: bool
     ) -> Mapping[str, Tensor]:
         elsewhere = _other_films(len(batch), generator)
-        answers = block_answers(self.network, neighbours(batch, generator), cut=cut)
+        answers = self.network.answers(neighbours(batch, generator), cut=cut)
         found: dict[str, Tensor] = {}
         for name, answer in answers.items():
             before, after = pooled(answer).chunk(2)

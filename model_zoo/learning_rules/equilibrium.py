@@ -6,7 +6,7 @@ from torch import Tensor
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._phases import gradient_by, teach_contrast, with_energy
+from ._phases import Cost, gradient_by, residual, teach_contrast, with_energy
 
 
 @learning_rule(
@@ -47,22 +47,34 @@ class _Equilibrium(Learner):
         images = self.objective.inputs(batch, generator)
         with torch.no_grad():
             free = with_energy(self.network).settle(images)
-        towards, away = (self._nudged(images, free, batch, sign) for sign in (1, -1))
+        cost = self._cost(batch, len(images))
+        towards, away = (self._nudged(images, free, sign, cost) for sign in (1, -1))
         teach_contrast(self, images, (towards, away), weight=1 / (2 * self.nudge))
         loss = self.objective.loss(self.head(free[-1]), batch)
         if loss.requires_grad:  # a head may have nothing to learn
             loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
+    def settling(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """The `residual` of the free phase and of the one nudged towards the targets."""
+        images, network = self.objective.inputs(batch, generator), with_energy(self.network)
+        with torch.no_grad():
+            free = network.settle(images)
+        cost = self._cost(batch, len(images))
+        nudged = self._nudged(images, free, 1, cost)
+        return {
+            "residual of the free phase": residual(network, images, free),
+            "residual of the nudged phase": residual(network, images, nudged, cost),
+        }
+
+    def _cost(self, batch: Batch, inputs: int) -> Cost:
+        strength = self.nudge * inputs  # the loss is a mean, an energy one input's
+        return lambda embedding: strength * self.objective.loss(self.head(embedding), batch)
+
     def _nudged(
-        self, images: Tensor, free: tuple[Tensor, ...], batch: Batch, sign: int
+        self, images: Tensor, free: tuple[Tensor, ...], sign: int, cost: Cost
     ) -> tuple[Tensor, ...]:
-        strength = sign * self.nudge * len(images)  # the loss is a mean, an energy one image's
-
-        def cost(embedding: Tensor) -> Tensor:
-            return strength * self.objective.loss(self.head(embedding), batch)
-
         with torch.no_grad():
             return with_energy(self.network).settle(
-                images, free, push=lambda embedding: -gradient_by(cost, embedding)
+                images, free, push=lambda embedding: -sign * gradient_by(cost, embedding)
             )

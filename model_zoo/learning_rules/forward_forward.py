@@ -11,7 +11,7 @@ from isocortex.errors import InputError
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._blocks import BlockLearner, block_answers
+from ._blocks import BlockLearner
 
 _THRESHOLD: Final = 1.0
 """Of the mean squared response; the paper's is as many as there are units, of their sum."""
@@ -29,7 +29,7 @@ _TURN: Final = 2.399963229728653
     summary="each block tells images with their true label from images with a wrong one",
     term="forward-forward",
     mechanism="cut",
-    needs=("chain", "no-loss", "labels"),
+    needs=("separable", "no-loss", "labels"),
     source="Hinton 2022, arXiv:2212.13345; labels: Scodellaro et al. 2023, arXiv:2312.14924",
     bibtex="""@misc{hinton2022forward,
   author = {Hinton, Geoffrey},
@@ -63,7 +63,7 @@ class _ForwardForward(BlockLearner):
         wrong = wrong_labels(batch.labels, generator)
         # one batch, so that batch normalisation can't take the difference away
         both = torch.cat([labelled(batch.images, each) for each in (batch.labels, wrong)])
-        answers = block_answers(self.network, both, cut=cut)
+        answers = self.network.answers(both, cut=cut)
         return {name: _separation(goodness(answer)) for name, answer in answers.items()}
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._blocks import block_answers, block_widths, labels_of, pooled
+from ._blocks import block_widths, labels_of, pooled
 
 _PLACES: Final = 2
 """Heads see maps averaged into 2 × 2 places; the paper keeps about 2,048 numbers."""
@@ -19,12 +19,12 @@ _PLACES: Final = 2
     variants={
         "greedy": {
             "summary": "each block learns the objective by its own head",
-            "needs": ("chain", "loss"),
+            "needs": ("separable", "loss"),
             "options": {"similarity": 0.0},
         },
         "greedy-similarity": {
             "summary": "greedy, and blocks make images as similar as their categories are",
-            "needs": ("chain", "loss", "labels"),
+            "needs": ("separable", "loss", "labels"),
             "options": {"similarity": 0.99},
         },
     },
@@ -63,7 +63,7 @@ class _Greedy(Learner):
 
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         inputs = self.objective.inputs(batch, generator)
-        *hidden, (_, embedding) = block_answers(self.network, inputs, cut=True).items()
+        *hidden, (_, embedding) = self.network.answers(inputs, cut=True).items()
         loss = self.objective.loss(self.head(embedding), batch)
         local = [self._local_loss(name, answer, batch) for name, answer in hidden]
         torch.stack([loss, *local]).sum().backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from torch.nn import functional
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._blocks import block_answers, labels_of, pooled
+from ._blocks import labels_of, pooled
 
 _BALANCE: Final = 2.0
 """What the categories weigh against the image: the paper's γ."""
@@ -21,7 +21,7 @@ _PLACES: Final = 2
     summary="each block makes responses depend on categories and on nothing else",
     term="kernel-bottleneck",
     mechanism="cut",
-    needs=("chain", "loss", "labels"),
+    needs=("separable", "loss", "labels"),
     source="Pogodin & Latham 2020, NeurIPS, arXiv:2006.07123",
     bibtex="""@inproceedings{pogodin2020kernelized,
   author = {Pogodin, Roman and Latham, Peter E.},
@@ -46,7 +46,7 @@ class _Bottleneck(Learner):
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         inputs = self.objective.inputs(batch, generator)
         labels = labels_of(batch, inputs)
-        answers = list(block_answers(self.network, inputs, cut=True).values())
+        answers = list(self.network.answers(inputs, cut=True).values())
         local = [bottleneck(pooled(answer, _PLACES), labels) for answer in answers]
         loss = self.objective.loss(self.head(answers[-1].detach()), batch)
         torch.stack([loss, *local]).sum().backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from torch import Tensor
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._blocks import BlockLearner, block_answers, neighbours, pooled
+from ._blocks import BlockLearner, neighbours, pooled
 
 _SMALLEST: Final = 1e-4
 """Added to variances, as in the paper."""
@@ -28,7 +28,7 @@ _SMALLEST: Final = 1e-4
     },
     term="latent-predictive",
     mechanism="cut",
-    needs=("chain", "no-loss", "sequence"),
+    needs=("separable", "no-loss", "sequence"),
     source="Halvagal & Zenke 2023, Nat Neurosci 26:1906",
     bibtex="""@article{halvagal2023combination,
   author = {Halvagal, Manu Srinath and Zenke, Friedemann},
@@ -62,7 +62,7 @@ class _LatentPredictive(BlockLearner):
     def losses(
         self, batch: Batch, generator: torch.Generator, *, cut: bool
     ) -> Mapping[str, Tensor]:
-        answers = block_answers(self.network, neighbours(batch, generator), cut=cut)
+        answers = self.network.answers(neighbours(batch, generator), cut=cut)
         return {name: self._loss(*pooled(answer).chunk(2)) for name, answer in answers.items()}
 
     def _loss(self, before: Tensor, after: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._chain import backward, cut, judged, links, statistics_kept
+from ._chain import Cut, backward, cut, judged, links, statistics_kept
 
 Cost = Callable[[Tensor], Tensor]
 
@@ -113,21 +113,36 @@ class _Strict(Learner):
         self.steps, self.rate, self.precision = steps, rate, precision
 
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        modules, inputs = links(self), self.objective.inputs(batch, generator)
-        cuts = cut(modules, inputs)
+        inputs = self.objective.inputs(batch, generator)
+        cuts = cut(links(self), inputs)
         loss, _ = judged(self, cuts[-1].after, batch)
-        weight = self.precision * len(inputs)  # the loss is a mean, F a sum over images
-
-        def cost(outputs: Tensor) -> Tensor:
-            return weight * self.objective.loss(outputs, batch)
-
+        cost = self._cost(batch, len(inputs))
         with statistics_kept(self):
-            start = [each.after for each in cuts[:-1]]
-            values, _ = relaxed(modules, [inputs, *start], cost, steps=self.steps, rate=self.rate)
-            energy = free_energy(modules, values, cost)
-            whole = torch.ones_like(energy) / weight
+            values, _ = self._relaxed(cuts, cost)
+            energy = free_energy(links(self), values, cost)
+            whole = torch.ones_like(energy) / (self.precision * len(inputs))
             backward(energy, list(self.taught().values()), whole)
         return loss
+
+    def settling(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """The free energy of an input before and after relaxation."""
+        inputs = self.objective.inputs(batch, generator)
+        with statistics_kept(self):
+            cuts = cut(links(self), inputs)
+            _, energies = self._relaxed(cuts, self._cost(batch, len(inputs)))
+        first, *_, last = energies
+        return {
+            "free energy of the first pass": first / len(inputs),
+            "free energy at rest": last / len(inputs),
+        }
+
+    def _cost(self, batch: Batch, inputs: int) -> Cost:
+        weight = self.precision * inputs  # the loss is a mean, F a sum over inputs
+        return lambda outputs: weight * self.objective.loss(outputs, batch)
+
+    def _relaxed(self, cuts: Sequence[Cut], cost: Cost) -> tuple[list[Tensor], list[float]]:
+        values = [cuts[0].before, *(each.after for each in cuts[:-1])]
+        return relaxed(links(self), values, cost, steps=self.steps, rate=self.rate)
 
 
 def free_energy(modules: Sequence[nn.Module], values: Sequence[Tensor], cost: Cost) -> Tensor:

@@ -96,6 +96,7 @@ Capability = Literal[
     "sequence",
     "reward",
     "chain",
+    "separable",
     "smooth",
     "energy",
     "recurrent",

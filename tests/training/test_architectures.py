@@ -116,11 +116,16 @@ def test_a_place_has_its_own_local_connections():
     assert changed.tolist() == [[1, 2]]
 
 
+def swept_once(network):
+    """The embedding of the blocks one after the other, without a way back."""
+    return Network.answers(network, images(8))["pool"]
+
+
 def test_a_recurrent_network_at_one_step_is_its_feed_forward_part():
     network = made("blt3", 8).eval()
     network.steps = 1
     once = network(images(8))
-    assert torch.equal(once, Network.forward(network, images(8)))
+    assert torch.equal(once, swept_once(network))
     for steps in (2, 3):
         network.steps = steps
         later = network(images(8))
@@ -128,9 +133,21 @@ def test_a_recurrent_network_at_one_step_is_its_feed_forward_part():
         once = later
 
 
+def test_a_cut_recurrent_network_answers_alike_and_teaches_areas_apart():
+    network = made("blt3", 8).eval()
+    whole, cut = network.answers(images(8)), network.answers(images(8), cut=True)
+    assert list(whole) == list(cut) == list(network.blocks)
+    for name, answer in whole.items():
+        assert torch.equal(cut[name], answer)
+    cut["area2"].sum().backward()
+    taught = {name.split(".")[1] for name, p in network.named_parameters() if p.grad is not None}
+    assert taught == {"area2"}
+    assert network.blocks["area2"].lateral.weight.grad.abs().max() > 0  # its own past counts
+
+
 def test_recurrent_connections_are_what_later_steps_add():
     network = made("blt3", 8).eval()
-    once = Network.forward(network, images(8))
+    once = swept_once(network)
     with torch.no_grad():
         for name, values in network.named_parameters():
             if "lateral" in name or "top_down" in name:

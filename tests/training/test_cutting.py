@@ -8,7 +8,7 @@ import pytest
 import torch
 from isocortex.model_zoo.architectures.perceptron import mlp3
 from isocortex.model_zoo.diets.digits import digits
-from isocortex.model_zoo.learning_rules._blocks import block_answers, block_widths, pooled
+from isocortex.model_zoo.learning_rules._blocks import block_widths, pooled
 from isocortex.model_zoo.learning_rules.clapp import clapp
 from isocortex.model_zoo.learning_rules.forward_forward import (
     forward_forward,
@@ -110,7 +110,7 @@ def test_no_credit_comes_from_the_blocks_above(rule):
 
 def test_a_cut_answer_has_no_gradient_below_its_block():
     network = perceptron()
-    block_answers(network, a_batch().images, cut=True)["block3"].sum().backward()
+    network.answers(a_batch().images, cut=True)["block3"].sum().backward()
     reached = {name for name, each in network.named_parameters() if each.grad is not None}
     assert reached == {"blocks.block3.0.weight", "blocks.block3.0.bias"}
 
@@ -199,7 +199,7 @@ def test_clapp_is_a_three_factor_rule():
 
 def answers_of(network, images, labels):
     with torch.no_grad():
-        answers = block_answers(network.eval(), labelled(images, labels), cut=True)
+        answers = network.eval().answers(labelled(images, labels), cut=True)
     return {name: goodness(answer) for name, answer in answers.items()}
 
 

@@ -95,3 +95,47 @@ def test_parts_that_do_not_fit_are_refused_with_every_gap(monkeypatch):
 
 def test_marks_are_spaced_evenly_in_the_logarithm():
     assert log_spaced(1000, count=4) == (0, 10, 100, 1000)
+
+
+def test_an_untrained_network_is_what_its_seed_drew():
+    trained = train("conv4/none/untrained@digits:brief#0")
+    assert trained.history.sizes["step"] == 0
+    assert trained.history.probed_step.values.tolist() == [0]
+    learned = train(RECIPE)
+    assert not torch.equal(
+        learned.network.blocks.block1[0].weight, trained.network.blocks.block1[0].weight
+    )
+    assert float(trained.history.accuracy[0]) == float(learned.history.accuracy[0])
+
+
+def test_a_collapse_is_told_once_when_it_is_seen(caplog, monkeypatch):
+    monkeypatch.setattr("isocortex.training.probes._COLLAPSED", 10.0)  # everything is one
+    train(RECIPE)
+    assert [each for each in caplog.messages if "collapsed" in each] == [
+        each for each in caplog.messages if f"{RECIPE} collapsed by step 0" in each
+    ]
+    assert sum("collapsed" in each for each in caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "quantities"),
+    [
+        (
+            "hopfield2/categorise/equilibrium@digits:brief#0",
+            ["residual of the free phase", "residual of the nudged phase"],
+        ),
+        (
+            "mlp3/categorise/predictive-coding@digits:brief#0",
+            ["free energy of the first pass", "free energy at rest"],
+        ),
+        (RECIPE, []),
+    ],
+)
+def test_rules_that_relax_say_how_far_they_came(recipe, quantities):
+    settling = train(recipe).history.settling
+    assert settling.quantity.values.tolist() == quantities
+    if "free energy at rest" in quantities:
+        first, rest = settling.values.T
+        assert (rest < first).all()
+    elif quantities:
+        assert float(settling.max()) < 1e-5  # a fixed point

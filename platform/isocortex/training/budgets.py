@@ -23,7 +23,12 @@ class Budget:
 
 BUDGETS: Final = {
     budget.name: budget
-    for budget in (Budget("smoke", 300), Budget("pocket", 2500), Budget("full", 25_000))
+    for budget in (
+        Budget("smoke", 300),
+        Budget("short", 1250),
+        Budget("pocket", 2500),
+        Budget("full", 25_000),
+    )
 }
 
 

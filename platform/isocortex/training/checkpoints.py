@@ -40,7 +40,8 @@ class Checkpoint:
         for place, own in state.items():
             tensors |= {f"optimiser.{place}.{name}": value for name, value in own.items()}
         tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
-        copied = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        packed = torch.contiguous_format  # as safetensors wants it
+        copied = {n: each.detach().cpu().clone(memory_format=packed) for n, each in tensors.items()}
         return cls(step, copied, {"step": step, "probes": [asdict(each) for each in probes]})
 
     def restore(

@@ -4,10 +4,12 @@ What happens at step s depends on the recipe and s alone (the batch, the noise),
 killed goes on from its last checkpoint to the same weights.
 """
 
+import copy
 import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -39,8 +41,8 @@ class Trained:
     """A network trained by a recipe.
 
     `history` holds `loss` (step), and at some steps (`probed_step`) `accuracy` of a linear readout,
-    `spread` and `rank` of the embedding, and the audit's `angle` in degrees and norm `ratio`
-    (probed_step, block).
+    `spread` and `rank` of the embedding, the audit's `angle` in degrees and norm `ratio`
+    (probed_step, block), and of rules that relax `settling` (probed_step, quantity).
     """
 
     recipe: Recipe
@@ -67,12 +69,12 @@ def train(
     run = Run.begin(recipe, device)
     if keeper is not None and (found := keeper.latest()) is not None:
         run.restore(found)
-    for step in range(run.done, run.budget.steps):
+    for step in range(run.done, run.steps):
         run.learn(step)
-        if keeper is not None and (step + 1 in run.marks or step + 1 == run.budget.steps):
+        if keeper is not None and step + 1 in run.marks:
             keeper.keep(run.checkpoint())
         if progress is not None:
-            progress(step + 1, run.budget.steps)
+            progress(step + 1, run.steps)
     return Trained(recipe, run.learner.network.eval(), run.diet, run.history())
 
 
@@ -81,35 +83,45 @@ def log_spaced(steps: int, *, count: int = 12) -> tuple[int, ...]:
 
     >>> log_spaced(100, count=5)
     (0, 3, 10, 32, 100)
+    >>> log_spaced(0)
+    (0,)
     """
+    if not steps:
+        return (0,)
     powers = np.linspace(0, math.log10(steps), count)[1:] if steps > 1 else [0.0]
     return (0, *dict.fromkeys(max(1, round(10**power)) for power in powers))
 
 
 class Run:
-    """One training in progress: `done` steps of its budget."""
+    """One training in progress: `done` of `steps`, those of its budget, or 0 without learning."""
 
     def __init__(self, recipe: Recipe, learner: Learner, diet: Diet, device: str) -> None:
         self.recipe, self.learner, self.diet, self.device = recipe, learner, diet, device
         self.budget: Budget = find_budget(recipe.budget)
-        self.marks = log_spaced(self.budget.steps)
+        self.steps = self.budget.steps if learner.taught() else 0
+        self.marks = log_spaced(self.steps)
         self.done = 0
         self.losses: list[float] = []
         self.probes: list[Probe] = []
         self._project = [load_part("constraint", name) for name in recipe.constraints]
-        self._optimiser = torch.optim.Adam(list(learner.taught().values()), lr=self.budget.rate)
+        taught = list(learner.taught().values()) or [torch.nn.Parameter(torch.zeros(()))]
+        self._optimiser = torch.optim.Adam(taught, lr=self.budget.rate)
+        if not self.steps:
+            self.look(0)
 
     @classmethod
     def begin(cls, recipe: Recipe, device: str) -> "Run":
         """The parts of a recipe put together, with its seed's weights."""
-        diet: Diet = load_part("diet", recipe.diet)()
+        diet = _diet(recipe.diet)
         objective: Objective = load_part("objective", recipe.objective)(diet)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             network: Network = load_part("architecture", recipe.architecture)(diet.image_size)
             network.image_size = diet.image_size
             learner: Learner = load_part("learning_rule", recipe.rule)(network, objective)
-        return cls(recipe, learner.to(device).train(), diet, device)
+        # Convolutions are a third faster where channels come last in memory.
+        learner = learner.to(device).to(memory_format=torch.channels_last)
+        return cls(recipe, learner.train(), diet, device)
 
     def learn(self, step: int) -> None:
         """One batch: the rule leaves its gradients, the optimiser and the constraints follow."""
@@ -132,14 +144,23 @@ class Run:
             self.learner.after_update()
         self.losses.append(loss)
         self.done = step + 1
-        if self.done == self.budget.steps:
+        if self.done == self.steps:
             self.look(self.done)
 
     def look(self, step: int) -> None:
         """Measure the embedding and the rule's credit at this step; nothing of it is learned."""
         batch = self.diet.batch_at(step, _AUDITED, seed=self.recipe.seed).to(self.device)
-        angles = credit_audit(self.learner, batch, seed=step)
-        self.probes.append(probed(self.learner.network, self.diet, step=step, angles=angles))
+        probe = probed(
+            self.learner.network,
+            self.diet,
+            step=step,
+            angles=credit_audit(self.learner, batch, seed=step),
+            settling=copy.deepcopy(self.learner).settling(batch, self.noise(step)),
+        )
+        if probe.collapsed and not any(each.collapsed for each in self.probes):
+            said = "%s collapsed by step %d: embeddings vary over images by %.1g of their size"
+            log.warning(said, self.recipe.name, step, probe.spread)
+        self.probes.append(probe)
 
     def noise(self, step: int) -> torch.Generator:
         """The source of randomness of a step."""
@@ -157,6 +178,12 @@ class Run:
         """Go on from a checkpoint."""
         self.done, self.losses, self.probes = found.restore(self.learner, self._optimiser)
         log.info("%s goes on from step %d", self.recipe.name, self.done)
+
+
+@lru_cache(maxsize=1)  # cells of a grid share their diet
+def _diet(name: str) -> Diet:
+    diet: Diet = load_part("diet", name)()
+    return diet
 
 
 def load_part(kind: PartKind, name: str) -> Callable[..., Any]:

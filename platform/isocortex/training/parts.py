@@ -45,8 +45,8 @@ class Network(nn.Module):
     """Ordered blocks, from images (image, 3, height, width) to an embedding (image, `width`).
 
     Each block takes what the one before it gives: rules may cut, replace or read between them. A
-    network whose blocks also talk back overrides `forward`. `image_size`, height and width, is
-    known where the parts of a recipe are put together.
+    network whose blocks also talk back overrides `answers` or `forward`. `image_size`, height and
+    width, is known where the parts of a recipe are put together.
     """
 
     image_size: tuple[int, int] | None = None
@@ -58,10 +58,18 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The embedding, (image, width)."""
-        answer = images
-        for block in self.blocks.values():
-            answer = block(answer)
-        return answer
+        return next(reversed(self.answers(images).values()))
+
+    def answers(self, images: Tensor, *, cut: bool = False) -> dict[str, Tensor]:
+        """What each block gives in the end, by name; with `cut` no gradient leaves a block.
+
+        Rules that train blocks apart ask for this; architectures that offer "separable" have it.
+        """
+        answers: dict[str, Tensor] = {}
+        for name, block in self.blocks.items():
+            images = block(images.detach() if cut else images)
+            answers[name] = images
+        return answers
 
 
 Push = Callable[[Tensor], Tensor]
@@ -139,6 +147,10 @@ class Learner(nn.Module, ABC):
 
     def after_update(self) -> None:
         """What the rule does once the optimiser has changed the weights; by default nothing."""
+
+    def settling(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """How far the rule's relaxation comes, such as free energies; by default there is none."""
+        return {}
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The objective's loss of the network as it is."""

@@ -1,7 +1,7 @@
 """Probes: what an embedding holds while it is learned; its spread tells a collapse."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from .parts import Network
 
 _READ_FROM: Final = 2000
 _READ_ON: Final = 1000
+_COLLAPSED: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Probe:
     `accuracy` is that of a linear readout of the labels on test images, NaN without labels.
     `spread` is the root mean square over units of their standard deviation over images, as a share
     of the root mean square response. `rank` is the embedding's effective dimensionality, (Σλ)²/Σλ².
-    `angles` are the credit audit.
+    `angles` are the credit audit, `settling` what the rule says of its own relaxation.
     """
 
     step: int
@@ -32,15 +33,25 @@ class Probe:
     spread: float
     rank: float
     angles: Mapping[str, tuple[float, float]]
+    settling: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether all images have all but the same embedding."""
+        return self.spread < _COLLAPSED
 
     @staticmethod
     def table(probes: Sequence["Probe"]) -> xr.Dataset:
-        """Probes as a dataset over `probed_step` and `block`."""
+        """Probes as a dataset over `probed_step`, `block` and `quantity` (of `settling`)."""
         blocks = list(dict.fromkeys(block for each in probes for block in each.angles))
         missing = (np.nan, np.nan)
         audit = np.array(
             [[each.angles.get(block, missing) for block in blocks] for each in probes]
         ).reshape(len(probes), len(blocks), 2)
+        quantities = list(dict.fromkeys(name for each in probes for name in each.settling))
+        settling = np.array(
+            [[each.settling.get(name, np.nan) for name in quantities] for each in probes]
+        ).reshape(len(probes), len(quantities))
         return xr.Dataset(
             {
                 "accuracy": ("probed_step", [each.accuracy for each in probes]),
@@ -48,13 +59,23 @@ class Probe:
                 "rank": ("probed_step", [each.rank for each in probes]),
                 "angle": (("probed_step", "block"), audit[..., 0], {"units": "degrees"}),
                 "ratio": (("probed_step", "block"), audit[..., 1]),
+                "settling": (("probed_step", "quantity"), settling),
             },
-            coords={"probed_step": [each.step for each in probes], "block": blocks},
+            coords={
+                "probed_step": [each.step for each in probes],
+                "block": blocks,
+                "quantity": np.array(quantities, dtype=str),
+            },
         )
 
 
 def probed(
-    network: Network, diet: Diet, *, step: int, angles: Mapping[str, tuple[float, float]]
+    network: Network,
+    diet: Diet,
+    *,
+    step: int,
+    angles: Mapping[str, tuple[float, float]],
+    settling: Mapping[str, float],
 ) -> Probe:
     """The probe of a network on up to 1,000 test images, read out from up to 2,000 others."""
     test = embedded(network, diet.test, _READ_ON)
@@ -67,13 +88,14 @@ def probed(
         spread=float(np.sqrt((centred**2).mean())) / size if size else 0.0,
         rank=float(values.sum() ** 2 / (values**2).sum()) if values.any() else 0.0,
         angles=angles,
+        settling=settling,
     )
 
 
 def embedded(network: Network, images: Images, most: int) -> npt.NDArray[np.float64]:
     """The embeddings of the first images, (image, width), in evaluation mode."""
     training = network.training
-    device = next(network.parameters()).device
+    device = device_of(network)
     network.eval()
     with torch.no_grad():
         positions = np.array_split(np.arange(min(most, len(images))), -(-most // 256))
@@ -82,6 +104,11 @@ def embedded(network: Network, images: Images, most: int) -> npt.NDArray[np.floa
         ]
     network.train(training)
     return torch.cat(parts).numpy().astype(np.float64)
+
+
+def device_of(network: Network) -> torch.device:
+    """Where the network's numbers are; a network without any is on the CPU."""
+    return next((each.device for each in network.state_dict().values()), torch.device("cpu"))
 
 
 def _readout_accuracy(network: Network, diet: Diet, test: npt.NDArray[np.float64]) -> float:

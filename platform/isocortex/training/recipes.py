@@ -85,6 +85,8 @@ class Recipe:
         """What each part needs and no part offers, by the part's name; empty if all fit."""
         cards = self.cards()
         offered = {each for card in cards for each in card.offers}
+        if "chain" in offered:
+            offered.add("separable")  # blocks one after the other can be trained apart
         gaps = {card.name: tuple(n for n in card.needs if n not in offered) for card in cards}
         return {name: missing for name, missing in gaps.items() if missing}
 
