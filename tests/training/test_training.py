@@ -1,12 +1,14 @@
 """A recipe is trained the same way each time, and goes on from where it was killed."""
 
+import numpy as np
 import pytest
 import torch
 
 from isocortex.errors import IncompatibleError, InputError, UnknownNameError
-from isocortex.training import Keeper, Recipe, train
+from isocortex.training import Diet, Images, Keeper, Recipe, train
 from isocortex.training.budgets import BUDGETS, Budget
-from isocortex.training.loop import log_spaced
+from isocortex.training.loop import load_part, log_spaced
+from isocortex.training.probes import probed
 
 RECIPE = "conv4/categorise/backprop@digits:brief#0"
 
@@ -139,3 +141,17 @@ def test_rules_that_relax_say_how_far_they_came(recipe, quantities):
         assert (rest < first).all()
     elif quantities:
         assert float(settling.max()) < 1e-5  # a fixed point
+
+
+def test_a_readout_sees_all_categories_of_images_that_stand_by_category():
+    def by_category(images):
+        return Images(images.pixels[order := np.argsort(images.labels)], images.labels[order])
+
+    digits = load_part("diet", "digits")()
+    standing = Diet(by_category(digits.train), by_category(digits.test))
+    network = train("mlp3/none/untrained@digits:brief#0").network
+    mixed, sorted_ = (
+        probed(network, each, step=0, angles={}, settling={}) for each in (digits, standing)
+    )
+    assert sorted_.accuracy == pytest.approx(mixed.accuracy, abs=0.03)
+    assert sorted_.spread == pytest.approx(mixed.spread, rel=0.03)

@@ -78,7 +78,7 @@ def probed(
     settling: Mapping[str, float],
 ) -> Probe:
     """The probe of a network on up to 1,000 test images, read out from up to 2,000 others."""
-    test = embedded(network, diet.test, _READ_ON)
+    test = embedded(network, diet.test, spread_out(diet.test, _READ_ON))
     centred = test - test.mean(axis=0)
     size = float(np.sqrt((test**2).mean()))
     values = np.linalg.svd(centred, compute_uv=False) ** 2
@@ -92,15 +92,26 @@ def probed(
     )
 
 
-def embedded(network: Network, images: Images, most: int) -> npt.NDArray[np.float64]:
-    """The embeddings of the first images, (image, width), in evaluation mode."""
+def spread_out(images: Images, most: int) -> npt.NDArray[np.intp]:
+    """At most that many positions at equal steps through the images, which may stand by category.
+
+    >>> spread_out(Images(np.zeros((9, 2, 2, 3), np.uint8)), 3)
+    array([0, 4, 8])
+    """
+    return np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(np.intp)
+
+
+def embedded(
+    network: Network, images: Images, positions: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """The embeddings of the images at those positions, (image, width), in evaluation mode."""
     training = network.training
     device = device_of(network)
     network.eval()
     with torch.no_grad():
-        positions = np.array_split(np.arange(min(most, len(images))), -(-most // 256))
         parts = [
-            network(images.batch(each).images.to(device)).cpu() for each in positions if len(each)
+            network(images.batch(some).images.to(device)).cpu()
+            for some in np.array_split(positions, -(-len(positions) // 256))
         ]
     network.train(training)
     return torch.cat(parts).numpy().astype(np.float64)
@@ -114,6 +125,7 @@ def device_of(network: Network) -> torch.device:
 def _readout_accuracy(network: Network, diet: Diet, test: npt.NDArray[np.float64]) -> float:
     if diet.train.labels is None or diet.test.labels is None:
         return float("nan")
-    train = embedded(network, diet.train, _READ_FROM)
-    readout = RidgeClassifierCV(np.logspace(-3, 3, 7)).fit(train, diet.train.labels[: len(train)])
-    return float(readout.score(test, diet.test.labels[: len(test)]))
+    read_from = spread_out(diet.train, _READ_FROM)
+    train = embedded(network, diet.train, read_from)
+    readout = RidgeClassifierCV(np.logspace(-3, 3, 7)).fit(train, diet.train.labels[read_from])
+    return float(readout.score(test, diet.test.labels[spread_out(diet.test, _READ_ON)]))
