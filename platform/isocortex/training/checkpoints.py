@@ -33,6 +33,8 @@ class Checkpoint:
         optimiser: torch.optim.Optimizer,
         losses: Sequence[float],
         probes: Sequence[Probe],
+        *,
+        seconds: float,
     ) -> Self:
         """The present state, copied."""
         state = optimiser.state_dict()["state"]
@@ -42,12 +44,13 @@ class Checkpoint:
         tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
         packed = torch.contiguous_format  # as safetensors wants it
         copied = {n: each.detach().cpu().clone(memory_format=packed) for n, each in tensors.items()}
-        return cls(step, copied, {"step": step, "probes": [asdict(each) for each in probes]})
+        facts = {"step": step, "seconds": seconds, "probes": [asdict(each) for each in probes]}
+        return cls(step, copied, facts)
 
     def restore(
         self, learner: Learner, optimiser: torch.optim.Optimizer
-    ) -> tuple[int, list[float], list[Probe]]:
-        """Put the state into a learner and its optimiser; steps done, losses and probes so far.
+    ) -> tuple[list[float], list[Probe]]:
+        """Put the state into a learner and its optimiser; losses and probes so far.
 
         Raises MismatchError where it is of other parts.
         """
@@ -70,7 +73,7 @@ class Checkpoint:
                 state.setdefault(int(place), {})[key] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
         probes = [Probe(**each) for each in self.facts["probes"]]
-        return self.step, self.tensors["losses"].tolist(), probes
+        return self.tensors["losses"].tolist(), probes
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ killed goes on from its last checkpoint to the same weights.
 import copy
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,13 +43,14 @@ class Trained:
 
     `history` holds `loss` (step), and at some steps (`probed_step`) `accuracy` of a linear readout,
     `spread` and `rank` of the embedding, the audit's `angle` in degrees and norm `ratio`
-    (probed_step, block), and of rules that relax `settling` (probed_step, quantity).
+    (probed_step, block), and of rules that relax `settling` (probed_step, quantity). `seconds` of
+    processor time were spent on steps and probes.
     """
 
     recipe: Recipe
     network: Network = field(repr=False)
-    diet: Diet = field(repr=False)
     history: xr.Dataset = field(repr=False)
+    seconds: float
 
 
 def train(
@@ -75,7 +77,7 @@ def train(
             keeper.keep(run.checkpoint())
         if progress is not None:
             progress(step + 1, run.steps)
-    return Trained(recipe, run.learner.network.eval(), run.diet, run.history())
+    return Trained(recipe, run.learner.network.eval(), run.history(), run.seconds)
 
 
 def log_spaced(steps: int, *, count: int = 12) -> tuple[int, ...]:
@@ -101,6 +103,7 @@ class Run:
         self.steps = self.budget.steps if learner.taught() else 0
         self.marks = log_spaced(self.steps)
         self.done = 0
+        self.seconds = 0.0
         self.losses: list[float] = []
         self.probes: list[Probe] = []
         self._project = [load_part("constraint", name) for name in recipe.constraints]
@@ -124,9 +127,18 @@ class Run:
         return cls(recipe, learner.train(), diet, device)
 
     def learn(self, step: int) -> None:
-        """One batch: the rule leaves its gradients, the optimiser and the constraints follow."""
+        """One batch, and a look at it where one is due."""
+        began = time.process_time()
         if step in self.marks:
             self.look(step)
+        self.losses.append(self._update(step))
+        self.done = step + 1
+        if self.done == self.steps:
+            self.look(self.done)
+        self.seconds += time.process_time() - began
+
+    def _update(self, step: int) -> float:
+        """The rule leaves its gradients, the optimiser and the constraints follow; the loss."""
         batch = self.diet.batch_at(step, self.budget.batch, seed=self.recipe.seed).to(self.device)
         self.learner.zero_grad()
         loss = float(self.learner.step(batch, self.noise(step)))
@@ -142,10 +154,7 @@ class Run:
             for project in self._project:
                 project(self.learner.network)
             self.learner.after_update()
-        self.losses.append(loss)
-        self.done = step + 1
-        if self.done == self.steps:
-            self.look(self.done)
+        return loss
 
     def look(self, step: int) -> None:
         """Measure the embedding and the rule's credit at this step; nothing of it is learned."""
@@ -172,11 +181,19 @@ class Run:
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on from here."""
-        return Checkpoint.of(self.done, self.learner, self._optimiser, self.losses, self.probes)
+        return Checkpoint.of(
+            self.done,
+            self.learner,
+            self._optimiser,
+            self.losses,
+            self.probes,
+            seconds=self.seconds,
+        )
 
     def restore(self, found: Checkpoint) -> None:
         """Go on from a checkpoint."""
-        self.done, self.losses, self.probes = found.restore(self.learner, self._optimiser)
+        self.done, self.seconds = found.step, found.facts["seconds"]
+        self.losses, self.probes = found.restore(self.learner, self._optimiser)
         log.info("%s goes on from step %d", self.recipe.name, self.done)
 
 
