@@ -112,7 +112,7 @@ def dann3(image_size: tuple[int, int], *, width: int) -> Network:
 @architecture(
     name="dann4",
     summary="four convolutional blocks, 16 to 128 channels, that obey Dale's law",
-    term="excitatory-inhibitory",
+    term="excitatory-inhibitory-convolutional",
     offers=("chain", "signed"),
     options={"width": 16},
     source="Cornford et al. 2021, ICLR",

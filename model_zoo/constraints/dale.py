@@ -15,6 +15,7 @@ _EVERY = 5
     name="dale",
     summary="weights whose sign would change become 0, where the architecture says which sign",
     needs=("signed",),
+    offers=("dale",),
     source="Cornford et al. 2021, ICLR",
     bibtex="""@inproceedings{cornford2021learning,
   author = {Cornford, Jonathan and Kalajdzievski, Damjan and Leite, Marco and Lamarquette,
@@ -36,6 +37,7 @@ def dale(network: Network) -> None:
 @constraint(
     name="sign-clip",
     summary="every fifth input inhibits and all others excite: Dale's law without its remedies",
+    offers=("dale",),
     source="Song, Yang & Wang 2016, PLoS Comput Biol 12:e1004792; as the control ColEI of Cornford "
     "et al. 2021, ICLR",
     bibtex="""@article{song2016training,

@@ -103,6 +103,7 @@ Capability = Literal[
     "spiking",
     "sheet",
     "signed",
+    "dale",
 ]
 """What parts of a trained network offer each other and need of each other."""
 

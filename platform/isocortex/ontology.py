@@ -135,6 +135,13 @@ _TERMS: Final[tuple[Term, ...]] = (
         "Cornford et al. 2021, ICLR",
     ),
     _architecture(
+        "excitatory-inhibitory-convolutional",
+        "excitatory-inhibitory",
+        "convolutional network of separate excitatory and inhibitory units",
+        "Cornford et al. 2021, ICLR",
+        weight_sharing=True,
+    ),
+    _architecture(
         "gabor-front-end",
         "convolutional",
         "fixed Gabor filters before a convolutional network",

@@ -25,6 +25,7 @@ from isocortex.model_zoo.objectives.none import none
 from torch import nn
 from torch.nn import functional
 
+from isocortex.budgets import BUDGETS, Budget
 from isocortex.errors import IncompatibleError, InputError
 from isocortex.registry import find_entry
 from isocortex.training import (
@@ -38,7 +39,6 @@ from isocortex.training import (
     require_fitting,
     train,
 )
-from isocortex.training.budgets import BUDGETS, Budget
 
 node_perturbation = partial(perturbation, jittered="nodes")
 weight_perturbation = partial(perturbation, jittered="weights")

@@ -24,10 +24,10 @@ from sklearn.decomposition import PCA, sparse_encode
 from sklearn.neural_network import BernoulliRBM
 from torch import nn
 
+from isocortex.budgets import BUDGETS, Budget
 from isocortex.errors import IncompatibleError
 from isocortex.training import Batch, Keeper, Network, credit_audit, train
 from isocortex.training.audit import angle_and_ratio
-from isocortex.training.budgets import BUDGETS, Budget
 
 DIGITS = torch.from_numpy(load_digits().data).float() / 8 - 1
 

@@ -12,10 +12,10 @@ from isocortex.model_zoo.learning_rules.weight_mirror import _reflected
 from torch import nn
 from torch.nn import functional
 
+from isocortex.budgets import BUDGETS, Budget
 from isocortex.errors import IncompatibleError
 from isocortex.training import Network, Objective, Recipe, credit_audit, train
 from isocortex.training.audit import angle_and_ratio
-from isocortex.training.budgets import BUDGETS, Budget
 from isocortex.training.loop import Run, load_part
 
 REROUTED = (

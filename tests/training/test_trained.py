@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from isocortex.budgets import BUDGETS, Budget
 from isocortex.cli import app
 from isocortex.errors import IncompatibleError
 from isocortex.runs import load_candidate, score
 from isocortex.trained import trained_folder
 from isocortex.training import Recipe
-from isocortex.training.budgets import BUDGETS, Budget
 
 RECIPE = "conv4/categorise/feedback@digits:brief#0"
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from isocortex.budgets import BUDGETS, Budget
 from isocortex.errors import IncompatibleError, InputError, UnknownNameError
 from isocortex.training import Diet, Images, Keeper, Recipe, train
-from isocortex.training.budgets import BUDGETS, Budget
 from isocortex.training.loop import load_part, log_spaced
 from isocortex.training.probes import probed
 
@@ -79,7 +79,7 @@ def test_the_name_of_a_recipe_is_the_recipe():
 
 
 def test_parts_that_do_not_fit_are_refused_with_every_gap(monkeypatch):
-    from isocortex.training import recipes
+    from isocortex import recipes
 
     cards = dict(Recipe.parse(RECIPE).parts)
     card = recipes.part_card("learning_rule", cards["learning_rule"])

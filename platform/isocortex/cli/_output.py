@@ -52,7 +52,7 @@ def print_facts(facts: dict[str, Any]) -> None:
     screen().print(table)
 
 
-def _shown(value: Any, *, most: int = 8) -> str:
+def _shown(value: Any, *, most: int = 12) -> str:
     """A fact as text; a mapping one item a line, a file by its address, a long one cut short."""
     if isinstance(value, str):
         return value

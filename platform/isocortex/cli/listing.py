@@ -1,13 +1,17 @@
 """Commands that read the registry's cards: they import no torch and run no entry."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from .. import registry
 from ..benchmarks import offered_benchmarks, require_compatible, split_name
+from ..biology import biology
 from ..cards import Card, Kind, card_facts
 from ..errors import UnknownNameError
+from ..recipes import Recipe, require_fitting
+from ..shipped import controls_of, network_header, shipped_path, shipped_recipes
 from ._app import app
 from ._output import print_facts, print_json, print_table
 
@@ -24,7 +28,8 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
     cards = [registry.candidate_card(entry) for entry in registry.entries("candidate")]
     families = [registry.family_card(entry) for entry in registry.entries("candidate_family")]
     if as_json:
-        print_json([*map(card_facts, cards), *map(card_facts, families)])
+        shipped = [{"name": each.name, "parts": dict(each.parts)} for each in shipped_recipes()]
+        print_json([*map(card_facts, cards), *map(card_facts, families), *shipped])
         return
     print_table(
         "Models",
@@ -43,6 +48,13 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
             ),
             *((f"{card.name}/…", "", "", "", "", card.summary) for card in families),
         ],
+    )
+    print_table(
+        "Trained from parts",
+        ("name", "architecture", "objective", "learning rule", "training data", "seeds"),
+        _shipped_rows(),
+        caption="shipped with their weights; `isocortex models NAME` shows the full card, and any "
+        "other recipe is trained on first use",
     )
 
 
@@ -152,7 +164,40 @@ def _show(card: Card, as_json: bool) -> None:
         print_facts(facts)
 
 
+def _shipped_rows() -> list[tuple[str, ...]]:
+    """The cells that are shipped, with their seeds."""
+    seeds: dict[Recipe, list[str]] = {}
+    for recipe in shipped_recipes():
+        seeds.setdefault(replace(recipe, seed=0), []).append(str(recipe.seed))
+    return [
+        (
+            cell.name,
+            "+".join((cell.architecture, *cell.constraints)),
+            cell.objective,
+            cell.rule,
+            cell.diet,
+            ", ".join(own),
+        )
+        for cell, own in seeds.items()
+    ]
+
+
+def _recipe_facts(name: str) -> dict[str, object]:
+    """The full card of a shipped network; of another recipe, its parts and what follows of them."""
+    recipe = Recipe.parse(name)
+    if (path := shipped_path(recipe)).exists():
+        return {**network_header(path)["facts"], "control_of": list(controls_of(recipe))}
+    require_fitting(recipe)
+    cards = zip(recipe.parts, recipe.cards(), strict=True)
+    parts = {str(kind): card.summary for (kind, _), card in cards}
+    return {"id": recipe.name, **parts, "biology": biology(recipe), "shipped": False}
+
+
 def _show_model(name: str, as_json: bool) -> None:
+    if "@" in name:
+        facts = _recipe_facts(name)
+        print_json(facts) if as_json else print_facts(facts)
+        return
     families = {entry.name: entry for entry in registry.entries("candidate_family")}
     family, _, member = name.partition("/")
     if family not in families:

@@ -1,8 +1,7 @@
 """Training: networks put together from parts that vary independently, and taught."""
 
+from ..recipes import Recipe as Recipe
 from .audit import credit_audit as credit_audit
-from .budgets import BUDGETS as BUDGETS
-from .budgets import Budget as Budget
 from .checkpoints import Keeper as Keeper
 from .diets import Diet as Diet
 from .diets import Images as Images
@@ -10,6 +9,7 @@ from .folders import image_folder as image_folder
 from .loop import Progress as Progress
 from .loop import Run as Run
 from .loop import Trained as Trained
+from .loop import load_part as load_part
 from .loop import train as train
 from .parts import Batch as Batch
 from .parts import EnergyNetwork as EnergyNetwork
@@ -17,7 +17,3 @@ from .parts import Learner as Learner
 from .parts import Network as Network
 from .parts import Objective as Objective
 from .parts import Push as Push
-from .recipes import Grid as Grid
-from .recipes import Recipe as Recipe
-from .recipes import grid as grid
-from .recipes import require_fitting as require_fitting

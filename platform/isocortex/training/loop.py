@@ -18,15 +18,15 @@ import torch
 import xarray as xr
 
 from .. import registry
+from ..budgets import Budget, find_budget
 from ..cards import PartKind
 from ..errors import InputError
+from ..recipes import Recipe, require_fitting
 from .audit import credit_audit
-from .budgets import Budget, find_budget
 from .checkpoints import Checkpoint, Keeper
 from .diets import Diet
 from .parts import Learner, Network, Objective
 from .probes import Probe, probed
-from .recipes import Recipe, require_fitting
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import UnknownNameError
+from .errors import UnknownNameError
 
 
 @dataclass(frozen=True)

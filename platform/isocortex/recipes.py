@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final, Self, cast
 
-from .. import registry
-from ..cards import PartCard, PartKind
-from ..errors import IncompatibleError, InputError
+from . import registry
 from .budgets import find_budget
+from .cards import PartCard, PartKind
+from .errors import IncompatibleError, InputError
 
 _FORM: Final = re.compile(
     r"(?P<architecture>[^/+@#:]+)(?P<constraints>(\+[^/+@#:]+)*)/(?P<objective>[^/+@#:]+)/"

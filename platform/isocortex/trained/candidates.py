@@ -1,14 +1,17 @@
-"""Trained candidates: the id is the recipe, loaded if it was trained before, else trained now."""
+"""From the name of a recipe to a network, and to a candidate that can be scored."""
 
 import math
 from pathlib import Path
 from typing import Final
 
-from . import settings
-from .candidates import Candidate, Preprocessing
-from .cards import CandidateCard, PartCard
-from .fingerprints import fingerprint
-from .training import Keeper, Progress, Recipe, Trained, train
+from .. import settings
+from ..candidates import Candidate, Preprocessing
+from ..cards import CandidateCard, PartCard
+from ..fingerprints import fingerprint
+from ..recipes import Recipe
+from ..shipped import shipped_path
+from ..training import Keeper, Progress, Trained, train
+from .weights import read_network
 
 _MEAN: Final = (0.5, 0.5, 0.5)
 _SPREAD: Final = (0.25, 0.25, 0.25)
@@ -29,10 +32,20 @@ def train_recipe(name: str, *, device: str = "cpu", progress: Progress | None = 
     return train(recipe, device=device, keeper=Keeper(trained_folder(recipe)), progress=progress)
 
 
+def find_trained(name: str, *, device: str = "cpu") -> Trained:
+    """The network of that recipe as isocortex ships it; one that it does not ship is trained.
+
+    Raises as `train_recipe` does.
+    """
+    shipped = shipped_path(Recipe.parse(name))
+    return read_network(shipped) if shipped.exists() else train_recipe(name, device=device)
+
+
 def trained_candidate(name: str) -> Candidate:
-    """The network of that recipe as a candidate, read out at its blocks; see `train_recipe`."""
-    trained = train_recipe(name)
-    height, _ = trained.diet.image_size
+    """The network of that recipe as a candidate, read out at its blocks; see `find_trained`."""
+    trained = find_trained(name)
+    assert trained.network.image_size is not None  # it was built for its diet's images
+    height, _ = trained.network.image_size
     return Candidate(
         _card(trained),
         trained.network,
