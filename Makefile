@@ -12,13 +12,16 @@ export ISOCORTEX_MIRROR ?= $(MIRROR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format bench clean
+.PHONY: help demo study serve test lint format bench clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(READY) ## Score real networks against real brain recordings and show the leaderboard
 	$(BIN)/isocortex demo
+
+study: $(READY) ## Score the networks that isocortex trained, and attribute their scores
+	$(BIN)/isocortex study
 
 serve: $(READY) ## Serve the leaderboard and the REST API on http://127.0.0.1:8000
 	$(BIN)/isocortex serve

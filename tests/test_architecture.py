@@ -23,6 +23,7 @@ CORE = (
     "recipes",
     "biology",
     "shipped",
+    "attribution",
     "stimuli",
     "responses",
     "units",

@@ -78,7 +78,7 @@ def score(
     asked = benchmark or []
     wanted = load_fitting(wanted_names(asked, scorer or []), asked=asked)
     with open_store() as store:
-        scores, errors = _score_all(
+        scores, errors = score_models(
             models,
             wanted,
             store=store,
@@ -120,7 +120,7 @@ def leaderboard(
     if as_json:
         print_json([_row_facts(row) for row in board.rows])
     else:
-        _print_leaderboard(board)
+        print_leaderboard(board)
 
 
 @app.command()
@@ -185,9 +185,9 @@ def demo(device: Device = "cpu", memory: Memory = None) -> None:
         )
         wanted = load_benchmarks(offered_benchmarks(simulated=True))
     with open_store() as store:
-        _, errors = _score_all(names, wanted, store=store, engine=engine)
+        _, errors = score_models(names, wanted, store=store, engine=engine)
         board = store.leaderboard(simulated=simulated)
-    _print_leaderboard(board)
+    print_leaderboard(board)
     for name, error in errors.items():
         if not isinstance(error, FetchError):
             print_error(f"{name}: {error}")
@@ -204,7 +204,7 @@ def make_engine(device: str, memory: str | None, reduce: int | None = None) -> "
     return Engine(device, memory=cap, reduce=reduce)
 
 
-def _score_all(
+def score_models(
     models: Sequence[str],
     benchmarks: Sequence[Benchmark],
     *,
@@ -260,7 +260,8 @@ def _print_scores(scores: Sequence[Score]) -> None:
     )
 
 
-def _print_leaderboard(board: Leaderboard) -> None:
+def print_leaderboard(board: Leaderboard) -> None:
+    """The standings as a table, or what to do where there are none."""
     if not board.rows:
         print_note("Nothing is scored yet: run `isocortex demo`, or `isocortex score --help`.")
         return
