@@ -189,7 +189,7 @@ def test_the_demo_without_recordings_says_so_and_uses_simulated_data(empty_home,
     command = [sys.executable, "-m", "isocortex.cli", "demo"]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
     assert found.returncode == 0, found.stderr
-    assert "The demo goes on with SIMULATED data" in " ".join(found.stderr.split())
+    assert "This goes on with SIMULATED data" in " ".join(found.stderr.split())
     assert "Leaderboard (SIMULATED data, not a brain)" in found.stdout
     assert "gabor_energy" in found.stdout
     assert "Left out, because their weights can't be fetched: cifar_resnet/20," in " ".join(

@@ -175,15 +175,7 @@ def demo(device: Device = "cpu", memory: Memory = None) -> None:
     """
     engine = make_engine(device, memory)
     names = [entry.name for entry in registry.entries("candidate")]
-    wanted = reachable_benchmarks()
-    simulated = not wanted
-    if simulated:
-        print_note(
-            "No recordings could be fetched: there is no internet, and ISOCORTEX_MIRROR names no "
-            "folder that has them. The demo goes on with SIMULATED data: the numbers below say "
-            "nothing about any brain."
-        )
-        wanted = load_benchmarks(offered_benchmarks(simulated=True))
+    wanted, simulated = recorded_or_simulated()
     with open_store() as store:
         _, errors = score_models(names, wanted, store=store, engine=engine)
         board = store.leaderboard(simulated=simulated)
@@ -194,6 +186,18 @@ def demo(device: Device = "cpu", memory: Memory = None) -> None:
     if unreachable := [name for name, error in errors.items() if isinstance(error, FetchError)]:
         print_note(f"Left out, because their weights can't be fetched: {', '.join(unreachable)}")
     print_note("Browse it: make serve, then open http://127.0.0.1:8000")
+
+
+def recorded_or_simulated() -> tuple[list[Benchmark], bool]:
+    """The benchmarks of recordings that can be had; without any, those of simulated data, told."""
+    if wanted := reachable_benchmarks():
+        return wanted, False
+    print_note(
+        "No recordings could be fetched: there is no internet, and ISOCORTEX_MIRROR names no "
+        "folder that has them. This goes on with SIMULATED data: the numbers below say nothing "
+        "about any brain."
+    )
+    return load_benchmarks(offered_benchmarks(simulated=True)), True
 
 
 def make_engine(device: str, memory: str | None, reduce: int | None = None) -> "Engine":

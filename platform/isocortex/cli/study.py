@@ -8,16 +8,22 @@ from typing import Any
 import xarray as xr
 
 from ..attribution import FACTORS, crossed_values, variance_shares
-from ..errors import FetchError, InputError
+from ..errors import InputError
 from ..inference import adjusted_p_values
 from ..recipes import Recipe
 from ..shipped import shipped_recipes
 from ..store import Leaderboard, open_store
 from ._app import app
-from ._benchmarks import reachable_benchmarks
 from ._output import print_error, print_json, print_table
 from .listing import AsJson
-from .scoring import Device, Memory, make_engine, print_leaderboard, score_models
+from .scoring import (
+    Device,
+    Memory,
+    make_engine,
+    print_leaderboard,
+    recorded_or_simulated,
+    score_models,
+)
 
 
 @app.command()
@@ -27,20 +33,13 @@ def study(device: Device = "cpu", memory: Memory = None, as_json: AsJson = False
     On the recordings at hand, with the scorers that the data sets offer. What is stored is not
     scored again.
     """
-    wanted = reachable_benchmarks()
-    if not wanted:
-        raise FetchError(
-            "no recordings could be fetched, and ISOCORTEX_MIRROR names no folder that has them: "
-            "there is nothing to study"
-        )
+    crossing = crossed_recipes(shipped_recipes())
+    wanted, simulated = recorded_or_simulated()
     names = [recipe.name for recipe in shipped_recipes()]
     with open_store() as store:
         _, errors = score_models(names, wanted, store=store, engine=make_engine(device, memory))
-        board = store.leaderboard()
-    crossing = crossed_recipes(shipped_recipes())
-    values = {
-        each.name: crossed_values(_values(board, each.name, crossing)) for each in board.benchmarks
-    }
+        board = store.leaderboard(simulated=simulated)
+    values = {each.name: crossed_values(_values(board, each.name, crossing)) for each in wanted}
     if as_json:
         print_json({name: _facts(each) for name, each in values.items()})
     else:
