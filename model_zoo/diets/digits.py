@@ -7,8 +7,15 @@ from isocortex.training import Diet, Images
 
 
 @diet(
-    name="digits",
-    summary="1,797 handwritten digits of 8 × 8 pixels: for tests of correctness only",
+    variants={
+        "digits": {
+            "summary": "1,797 handwritten digits of 8 × 8 pixels: for tests of correctness only",
+        },
+        "digits-blocked": {
+            "summary": "digits, 0 to 4 in the first half of training and 5 to 9 in the second",
+            "options": {"periods": 2},
+        },
+    },
     term="digits",
     offers=("labels",),
     source="Alpaydin & Kaynak 1998, UCI Machine Learning Repository, doi:10.24432/C50P49",
@@ -21,8 +28,11 @@ from isocortex.training import Diet, Images
 }""",
     licence="CC BY 4.0",
 )
-def digits() -> Diet:
-    """The digits of scikit-learn, every fourth of them to test on."""
+def digits(*, periods: int = 0) -> Diet:
+    """The digits of scikit-learn, every fourth of them to test on.
+
+    With `periods` training sees as many groups of categories one after the other.
+    """
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -30,8 +40,10 @@ def digits() -> Diet:
     pixels = np.repeat(grey[..., None], 3, axis=-1)
     tested = np.arange(len(pixels)) % 4 == 3
     labels = found.target.astype(np.intp)
+    groups = np.array_split(np.arange(10), periods) if periods else []
     return Diet(
         Images(pixels[~tested], labels[~tested]),
         Images(pixels[tested], labels[tested]),
         tuple(str(name) for name in found.target_names),
+        tuple(np.flatnonzero(np.isin(labels[~tested], group)) for group in groups),
     )

@@ -19,11 +19,19 @@ _AT_ONCE: Final = 256
 
 
 @diet(
-    name="glyphs32",
-    summary="64 letters of a made-up alphabet, each written anew 60 times, 32 × 32 pixels",
+    variants={
+        "glyphs32": {
+            "summary": "64 letters of a made-up alphabet, each written anew 60 times, "
+            "32 × 32 pixels",
+            "options": {"kinds": 64, "new": 0, "count": (3200, 640), "seed": 0},
+        },
+        "glyphs32-new": {
+            "summary": "glyphs32 with 48 letters to train on and 16 other ones to test on",
+            "options": {"kinds": 64, "new": 16, "count": (2400, 640), "seed": 0},
+        },
+    },
     term="glyphs",
     offers=("labels",),
-    options={"kinds": 64, "count": (3200, 640), "seed": 0},
     source="drawn by isocortex; after Lake, Salakhutdinov & Tenenbaum 2015, Science 350:1332",
     bibtex="""@article{lake2015human,
   author = {Lake, Brenden M. and Salakhutdinov, Ruslan and Tenenbaum, Joshua B.},
@@ -37,22 +45,30 @@ _AT_ONCE: Final = 256
 }""",
     licence="BSD-3-Clause",
 )
-def glyphs32(*, kinds: int, count: tuple[int, int], seed: int) -> Diet:
+def glyphs32(*, kinds: int, new: int, count: tuple[int, int], seed: int) -> Diet:
     """White on black, with the letter as label; each is three strokes, written a little off.
 
-    Every copy is also shifted, turned and scaled a little.
+    Every copy is also shifted, turned and scaled a little. With `new` letters the last so many are
+    in the test images alone, and no others are: a readout of letters trained on finds none of them.
     """
     letters = np.random.default_rng(seed).uniform(-10, 10, (kinds, 3, 3, 2))
+    known = np.arange(kinds - new)
+    tested = np.arange(kinds - new, kinds) if new else known
     train, test = (
-        _written(letters, each, np.random.default_rng([seed, split]))
-        for split, each in enumerate(count)
+        _written(letters, shown, each, np.random.default_rng([seed, split]))
+        for split, (shown, each) in enumerate(zip((known, tested), count, strict=True))
     )
     return Diet(train, test, tuple(f"letter {number}" for number in range(kinds)))
 
 
-def _written(letters: npt.NDArray[np.float64], count: int, random: np.random.Generator) -> Images:
-    """Copies of letters (letter, stroke, control point, axis)."""
-    labels = balanced(count, len(letters), random)
+def _written(
+    letters: npt.NDArray[np.float64],
+    shown: npt.NDArray[np.intp],
+    count: int,
+    random: np.random.Generator,
+) -> Images:
+    """Copies of the `shown` of all letters (letter, stroke, control point, axis)."""
+    labels = shown[balanced(count, len(shown), random)]
     wobbled = letters[labels] + random.normal(0, 0.8, (count, *letters.shape[1:]))
     turn, scale = uniform(-0.2, 0.2, count, random), uniform(0.85, 1.15, count, random)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])

@@ -87,6 +87,8 @@ class Recipe:
         offered = {each for card in cards for each in card.offers}
         if "chain" in offered:
             offered.add("separable")  # blocks one after the other can be trained apart
+        if not any(card.mechanism == "cut" for card in cards):
+            offered.add("uncut")  # one loss teaches the whole network
         gaps = {card.name: tuple(n for n in card.needs if n not in offered) for card in cards}
         return {name: missing for name, missing in gaps.items() if missing}
 

@@ -8,6 +8,11 @@
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
 | `ISOCORTEX_MEMORY_BYTES` | what an extraction may add to the memory in use | half of the free |
 | `ISOCORTEX_CIFAR10` | CIFAR-10: torchvision's folder, or a zip | `cifar10` in the home folder |
+| `ISOCORTEX_CIFAR100` | CIFAR-100: likewise | `cifar100` in the home folder |
+| `ISOCORTEX_STL10` | STL-10: torchvision's folder | `stl10` in the home folder |
+| `ISOCORTEX_TINY_IMAGENET` | the archive, or its folder | `tiny-imagenet` in the home folder |
+| `ISOCORTEX_IMAGENET` | ImageNet: torchvision's folder | `imagenet` in the home folder |
+| `ISOCORTEX_FOLDER` | any folder or zip of images | `folder` in the home folder |
 """
 
 import os
@@ -19,6 +24,11 @@ import platformdirs
 
 from . import machine
 from .errors import InputError
+
+
+def given() -> tuple[tuple[str, str], ...]:
+    """The settings that are set, by name."""
+    return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("ISOCORTEX_")))
 
 
 def home() -> Path:
@@ -37,10 +47,19 @@ def database_url() -> str:
     return os.environ.get("ISOCORTEX_DATABASE") or f"sqlite:///{home() / 'isocortex.sqlite3'}"
 
 
-def cifar10() -> Path:
-    """Where CIFAR-10 is: a folder that torchvision reads, or a folder or zip of images."""
-    given = os.environ.get("ISOCORTEX_CIFAR10")
-    return Path(given).expanduser() if given else home() / "cifar10"
+def own_images(diet: str) -> Path:
+    """Where the user's own copy of a diet's images is: what `own_images_variable` is set to."""
+    given = os.environ.get(own_images_variable(diet))
+    return Path(given).expanduser() if given else home() / diet
+
+
+def own_images_variable(diet: str) -> str:
+    """The variable that says where the images of a diet are.
+
+    >>> own_images_variable("tiny-imagenet")
+    'ISOCORTEX_TINY_IMAGENET'
+    """
+    return f"ISOCORTEX_{diet.upper().replace('-', '_')}"
 
 
 def cache_bytes() -> int:

@@ -1,11 +1,22 @@
 """Training: networks put together from parts that vary independently, and taught."""
 
+from ..budgets import BUDGETS as BUDGETS
+from ..budgets import Budget as Budget
+from ..recipes import Grid as Grid
 from ..recipes import Recipe as Recipe
+from ..recipes import grid as grid
+from ..recipes import require_fitting as require_fitting
 from .audit import credit_audit as credit_audit
 from .checkpoints import Keeper as Keeper
+from .decoding import as_square as as_square
+from .decoding import decoded as decoded
 from .diets import Diet as Diet
 from .diets import Images as Images
+from .folders import Photograph as Photograph
+from .folders import by_folder as by_folder
 from .folders import image_folder as image_folder
+from .folders import open_files as open_files
+from .folders import photograph_diet as photograph_diet
 from .loop import Progress as Progress
 from .loop import Run as Run
 from .loop import Trained as Trained
@@ -13,7 +24,9 @@ from .loop import load_part as load_part
 from .loop import train as train
 from .parts import Batch as Batch
 from .parts import EnergyNetwork as EnergyNetwork
+from .parts import FilmNetwork as FilmNetwork
 from .parts import Learner as Learner
+from .parts import Memory as Memory
 from .parts import Network as Network
 from .parts import Objective as Objective
 from .parts import Push as Push

@@ -1,7 +1,7 @@
-"""What a network is fed: images in memory, and the batches that training draws from them."""
+"""What a network is fed: images, and the batches that training draws from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ _SPREAD: Final = 63.75
 class Images:
     """Images (image, height, width, 3) with what is known of them.
 
+    `pixels` may be mapped from a file (`decoded`): then only those of a batch come to memory.
     `labels` (image,) are categories 0 … k − 1, `latents` numbers (image,), `sequences` (image,
     time, height, width, 3) films that end in the image.
     """
@@ -62,11 +63,16 @@ def _tensor(pixels: Pixels) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Diet:
-    """Images to train on, and others to test on. `categories` are the names of the labels."""
+    """Images to train on, and others to test on. `categories` are the names of the labels.
+
+    `periods` are positions of images to train on: training sees those of one period after the
+    other, for equal shares of its steps. Without any it sees all images all the time.
+    """
 
     train: Images
     test: Images
     categories: tuple[str, ...] = ()
+    periods: tuple[npt.NDArray[np.intp], ...] = field(default=(), repr=False)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -74,15 +80,25 @@ class Diet:
         height, width = self.train.pixels.shape[1:3]
         return height, width
 
-    def batch_at(self, step: int, size: int, *, seed: int) -> Batch:
+    def batch_at(self, step: int, size: int, *, seed: int, steps: int = 0) -> Batch:
         """The batch of a step: full ones, in a new order on each round through the images.
 
-        It depends on nothing else, so that a run can go on from any step. Raises InputError for too
-        few images.
+        It depends on nothing else, so that a run can go on from any step; of `steps` in all, it
+        knows its progress. Raises InputError for too few images.
         """
-        batches = len(self.train) // size
+        progress = step / steps if steps else 0.0
+        shown = self._shown(progress)
+        batches = len(shown) // size
         if not batches:
-            raise InputError(f"a batch of {size} from {len(self.train)} images; make it smaller")
+            raise InputError(f"a batch of {size} from {len(shown)} images; make it smaller")
         rounds, place = divmod(step, batches)
-        order = np.random.default_rng([seed, rounds]).permutation(len(self.train))
-        return self.train.batch(order[place * size : (place + 1) * size])
+        order = np.random.default_rng([seed, rounds]).permutation(shown)
+        batch = self.train.batch(order[place * size : (place + 1) * size])
+        return replace(batch, progress=progress)
+
+    def _shown(self, progress: float) -> npt.NDArray[np.intp]:
+        """The positions of the images that training sees at that share of it."""
+        if not self.periods:
+            return np.arange(len(self.train))
+        last = len(self.periods) - 1
+        return self.periods[min(int(progress * len(self.periods)), last)]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from .. import registry
+from .. import registry, settings
 from ..budgets import Budget, find_budget
 from ..cards import PartKind
 from ..errors import InputError
@@ -25,7 +25,7 @@ from ..recipes import Recipe, require_fitting
 from .audit import credit_audit
 from .checkpoints import Checkpoint, Keeper
 from .diets import Diet
-from .parts import Learner, Network, Objective
+from .parts import Batch, Learner, Network, Objective
 from .probes import Probe, probed
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Run:
     @classmethod
     def begin(cls, recipe: Recipe, device: str) -> "Run":
         """The parts of a recipe put together, with its seed's weights."""
-        diet = _diet(recipe.diet)
+        diet = _diet(recipe.diet, settings.given())
         objective: Objective = load_part("objective", recipe.objective)(diet)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -139,7 +139,7 @@ class Run:
 
     def _update(self, step: int) -> float:
         """The rule leaves its gradients, the optimiser and the constraints follow; the loss."""
-        batch = self.diet.batch_at(step, self.budget.batch, seed=self.recipe.seed).to(self.device)
+        batch = self.batch(step, self.budget.batch)
         self.learner.zero_grad()
         loss = float(self.learner.step(batch, self.noise(step)))
         if not math.isfinite(loss):
@@ -154,11 +154,12 @@ class Run:
             for project in self._project:
                 project(self.learner.network)
             self.learner.after_update()
+            self.learner.objective.after_update(self.learner.network, self.learner.head)
         return loss
 
     def look(self, step: int) -> None:
         """Measure the embedding and the rule's credit at this step; nothing of it is learned."""
-        batch = self.diet.batch_at(step, _AUDITED, seed=self.recipe.seed).to(self.device)
+        batch = self.batch(step, _AUDITED)
         probe = probed(
             self.learner.network,
             self.diet,
@@ -170,6 +171,11 @@ class Run:
             said = "%s collapsed by step %d: embeddings vary over images by %.1g of their size"
             log.warning(said, self.recipe.name, step, probe.spread)
         self.probes.append(probe)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """The images of a step."""
+        drawn = self.diet.batch_at(step, size, seed=self.recipe.seed, steps=self.steps)
+        return drawn.to(self.device)
 
     def noise(self, step: int) -> torch.Generator:
         """The source of randomness of a step."""
@@ -198,7 +204,8 @@ class Run:
 
 
 @lru_cache(maxsize=1)  # cells of a grid share their diet
-def _diet(name: str) -> Diet:
+def _diet(name: str, given: tuple[tuple[str, str], ...]) -> Diet:
+    """The diet of that name; settings say where a user's own images are."""
     diet: Diet = load_part("diet", name)()
     return diet
 

@@ -8,7 +8,7 @@ credit audit are the same for all rules; a Hebbian rule writes −Δw.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -20,24 +20,27 @@ class Batch:
 
     `labels` (image,) are categories; `latents` other numbers for each image, (image,) each;
     `sequence` (image, time, 3, height, width) are short films whose last frame is the image. What a
-    diet does not have is None or missing.
+    diet does not have is None or missing. `progress` is the share of training done before it, for
+    objectives that change with age.
     """
 
     images: Tensor
     labels: Tensor | None = None
     latents: Mapping[str, Tensor] = field(default_factory=dict)
     sequence: Tensor | None = None
+    progress: float = 0.0
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: str) -> "Batch":
         """The same batch on a torch device."""
-        return Batch(
-            self.images.to(device),
-            None if self.labels is None else self.labels.to(device),
-            {name: values.to(device) for name, values in self.latents.items()},
-            None if self.sequence is None else self.sequence.to(device),
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=None if self.labels is None else self.labels.to(device),
+            latents={name: values.to(device) for name, values in self.latents.items()},
+            sequence=None if self.sequence is None else self.sequence.to(device),
         )
 
 
@@ -101,6 +104,49 @@ class EnergyNetwork(Network, ABC):
         """The energy without any push, (image,): its gradient by the weights is local."""
 
 
+Memory = tuple[Tensor, ...]
+"""What a network keeps from frame to frame, (image, …) each; empty before the first."""
+
+
+class FilmNetwork(Network, ABC):
+    """A network that goes on from frame to frame, and takes films (film, time, 3, height, width).
+
+    An image is a film that stands still for `still` frames. Blocks are called at each frame; the
+    embedding is the answer to the last. Architectures that offer "film" are of this kind.
+    """
+
+    still: int = 8
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The embedding of images or films, (image, width)."""
+        return self.states(images)[-1]
+
+    def states(self, images: Tensor, *, apart: bool = False) -> Tensor:
+        """The answers to all frames, (time, image, width)."""
+        memory: Memory = ()
+        answers = []
+        for frame in self.film(images).unbind(1):
+            answer, memory = self.advance(frame, memory, apart=apart)
+            answers.append(answer)
+        return torch.stack(answers)
+
+    def film(self, images: Tensor) -> Tensor:
+        """Images as films that stand still, and films as they are."""
+        if images.dim() == 5:
+            return images
+        return images[:, None].expand(-1, self.still, -1, -1, -1)
+
+    @abstractmethod
+    def advance(
+        self, frame: Tensor, memory: Memory, *, apart: bool = False
+    ) -> tuple[Tensor, Memory]:
+        """The answer to a frame (image, 3, height, width), and the memory after it.
+
+        With `apart` no gradient leaves a unit but through its own memory: what is left are its
+        eligibility traces. Architectures that offer "eligibility" have it.
+        """
+
+
 class Objective(ABC):
     """What a network is trained for."""
 
@@ -123,6 +169,30 @@ class Objective(ABC):
         """
         raise NotImplementedError
 
+    def reward(self, choices: Tensor, batch: Batch) -> Tensor:
+        """What choosing these outputs, (image,), earns, (image,): all that a rule is told.
+
+        Only objectives whose card offers "reward" have it.
+        """
+        raise NotImplementedError
+
+    def attend(self, network: Network, head: nn.Module) -> None:  # noqa: B027 - not abstract
+        """See the network and the head as they begin; by default nothing.
+
+        An objective that keeps tensors, such as a slow copy of the network, is an `nn.Module` as
+        well: so they are part of the learner, kept in its checkpoints, and not taught.
+        """
+
+    def after_update(self, network: Network, head: nn.Module) -> None:  # noqa: B027
+        """What the objective does once the weights have changed; by default nothing."""
+
+    def at_depth(self, depth: float) -> "Objective":
+        """What a block is trained for that has a loss of its own; by default the same for all.
+
+        `depth` is 0 for the first block and 1 for the last.
+        """
+        return self
+
 
 class Learner(nn.Module, ABC):
     """A network that learns an objective by a rule; what the rule needs besides is a part of it."""
@@ -132,6 +202,7 @@ class Learner(nn.Module, ABC):
         self.network = network
         self.objective = objective
         self.head = objective.head(network.width)
+        objective.attend(network, self.head)
 
     @abstractmethod
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
