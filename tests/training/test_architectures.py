@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from isocortex.model_zoo.architectures._gabors import gabor_pairs
 from isocortex.model_zoo.architectures.dale import Dann
 from isocortex.model_zoo.architectures.deep_linear import deep_linear
-from isocortex.model_zoo.architectures.gabor_front_end import PrimaryCortex, gabor_pairs
+from isocortex.model_zoo.architectures.gabor_front_end import PrimaryCortex
 from isocortex.model_zoo.architectures.locally_connected import LocallyConnected, local4
 from isocortex.model_zoo.constraints.dale import clip_signs
 from isocortex.model_zoo.constraints.magnitude import clip_negative, normalise, thin
