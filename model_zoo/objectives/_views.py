@@ -60,14 +60,14 @@ def _recoloured(images: Tensor, generator: torch.Generator) -> Tensor:
     grey = (_uniform(images, 0, 1, generator) < _GREY)[:, None, None, None]
     shown = images * 0.25 + 0.5  # as shares of the full range; a batch has mean 0 and spread 1
     changed = (shown * brightness).clamp(0, 1)
-    mean = _luma(changed).mean(dim=(2, 3), keepdim=True)
+    mean = luma(changed).mean(dim=(2, 3), keepdim=True)
     changed = (mean + (changed - mean) * contrast).clamp(0, 1)
     changed = _turned(changed, turn, saturation).clamp(0, 1)
     shown = torch.where(jittered, changed, shown)
-    return (torch.where(grey, _luma(shown).expand_as(shown), shown) - 0.5) / 0.25
+    return (torch.where(grey, luma(shown).expand_as(shown), shown) - 0.5) / 0.25
 
 
-def _luma(images: Tensor) -> Tensor:
+def luma(images: Tensor) -> Tensor:
     """The brightness, (image, 1, h, w)."""
     weights = torch.tensor(_LUMA).to(images)
     return torch.einsum("nchw,c->nhw", images, weights)[:, None]
@@ -83,5 +83,6 @@ def _turned(images: Tensor, turn: Tensor, saturation: Tensor) -> Tensor:
     grey = torch.outer(axis, axis)
     cosine, sine = turn.cos()[:, None, None], turn.sin()[:, None, None]
     rotation = grey + cosine * (torch.eye(3).to(images) - grey) + sine * cross
-    luma = _luma(images)
-    return luma + saturation * (torch.einsum("nij,njhw->nihw", rotation, images) - luma)
+    brightness = luma(images)
+    colours = torch.einsum("nij,njhw->nihw", rotation, images) - brightness
+    return brightness + saturation * colours

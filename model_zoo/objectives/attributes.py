@@ -1,14 +1,9 @@
 """Attributes: several properties of an image at once, such as where, how large and how turned."""
 
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
-from isocortex.errors import InputError
 from isocortex.registry import objective
-from isocortex.training import Batch, Diet, Objective
+from isocortex.training import Diet, Objective
+
+from ._latents import latents_of
 
 
 @objective(
@@ -35,25 +30,4 @@ def attributes(diet: Diet) -> Objective:
 
     An embedding that says nothing has a loss of 1. Raises InputError for a latent that is constant.
     """
-    scales = {
-        name: (float(each.mean()), float(each.std())) for name, each in diet.train.latents.items()
-    }
-    still = [name for name, (_, spread) in scales.items() if not spread > 0]
-    if still or not scales:
-        raise InputError(f"nothing to learn: of {len(scales)} latents, constant: {still}")
-    return _Attributes(scales)
-
-
-class _Attributes(Objective):
-    def __init__(self, scales: Mapping[str, tuple[float, float]]) -> None:
-        self.scales = scales
-
-    def head(self, width: int) -> nn.Module:
-        return nn.Linear(width, len(self.scales))
-
-    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return functional.mse_loss(outputs, self.targets(batch))
-
-    def targets(self, batch: Batch) -> Tensor:
-        scaled = [(batch.latents[n] - mean) / spread for n, (mean, spread) in self.scales.items()]
-        return torch.stack(scaled, dim=1)
+    return latents_of(diet.train)

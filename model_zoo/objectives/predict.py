@@ -8,7 +8,7 @@ from isocortex.errors import InputError
 from isocortex.registry import objective
 from isocortex.training import Batch, Diet, Objective
 
-from ._heads import decoder
+from ._heads import Together, decoder
 
 
 @objective(
@@ -49,26 +49,13 @@ class _Predict(Objective):
         self.context = context
 
     def head(self, width: int) -> nn.Module:
-        return _Together(self.context, decoder(self.context * width, self.image_size))
+        return Together(self.context, decoder(self.context * width, self.image_size))
 
     def inputs(self, batch: Batch, generator: torch.Generator) -> Tensor:
         return _films(batch)[:, -1 - self.context : -1].flatten(0, 1)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         return functional.mse_loss(outputs, _change(batch))
-
-
-class _Together(nn.Module):
-    """A decoder of several inputs at once: (image · context, width) to (image, pixel)."""
-
-    def __init__(self, context: int, decode: nn.Module) -> None:
-        super().__init__()
-        self.context = context
-        self.decode = decode
-
-    def forward(self, embedding: Tensor) -> Tensor:
-        answer: Tensor = self.decode(embedding.reshape(len(embedding) // self.context, -1))
-        return answer
 
 
 def _change(batch: Batch) -> Tensor:

@@ -190,8 +190,8 @@ def test_a_crop_keeps_a_fifth_or_more_and_mirrors_half():
 def test_a_third_of_a_turn_of_the_hue_swaps_the_channels():
     images = numbers(2, 3, 4, 4)
     third = torch.full((2,), 2 * np.pi / 3, dtype=torch.float64)
-    turned = _views._turned(images - _views._luma(images), third, torch.ones(2, 1, 1, 1).double())
-    centred = images - _views._luma(images)
+    turned = _views._turned(images - _views.luma(images), third, torch.ones(2, 1, 1, 1).double())
+    centred = images - _views.luma(images)
     expected = centred.roll(1, dims=1)
     torch.testing.assert_close(turned, expected)
 
