@@ -25,9 +25,14 @@ def pooled(answer: Tensor, side: int = 1) -> Tensor:
     return torch.nn.functional.adaptive_avg_pool2d(answer, places).flatten(1)
 
 
-@torch.no_grad()
 def block_widths(network: Network, side: int = 1) -> dict[str, int]:
     """How long the `pooled` answer of each block is. Raises InputError for an unknown size."""
+    return {name: pooled(each, side).shape[1] for name, each in answers_to_nothing(network).items()}
+
+
+@torch.no_grad()
+def answers_to_nothing(network: Network) -> dict[str, Tensor]:
+    """What each block gives for one blank image. Raises InputError for an unknown size."""
     if network.image_size is None:
         raise InputError(
             "the network does not say which images it is for; set network.image_size to their "
@@ -38,7 +43,7 @@ def block_widths(network: Network, side: int = 1) -> dict[str, int]:
     training = network.training
     answers = network.eval().answers(blank, cut=True)
     network.train(training)
-    return {name: pooled(each, side).shape[1] for name, each in answers.items()}
+    return answers
 
 
 def labels_of(batch: Batch, inputs: Tensor) -> Tensor:

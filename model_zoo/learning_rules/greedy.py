@@ -20,11 +20,13 @@ _PLACES: Final = 2
         "greedy": {
             "summary": "each block learns the objective by its own head",
             "needs": ("separable", "loss"),
+            "offers": ("block-losses",),
             "options": {"similarity": 0.0},
         },
         "greedy-similarity": {
             "summary": "greedy, and blocks make images as similar as their categories are",
             "needs": ("separable", "loss", "labels"),
+            "offers": ("block-losses",),
             "options": {"similarity": 0.99},
         },
     },
@@ -45,7 +47,8 @@ def greedy(network: Network, objective: Objective, *, similarity: float) -> Lear
 
     The matching loss is the mean squared difference between the correlations of images' responses
     and of their one-hot labels; the paper sends maps through one more convolution first. The last
-    block has the network's own head and only the objective, as the paper's output layer.
+    block has the network's own head and only the objective, as the paper's output layer. An
+    objective that differs with depth has one pass for each that it is made of.
     """
     return _Greedy(network, objective, similarity)
 
@@ -54,23 +57,30 @@ class _Greedy(Learner):
     def __init__(self, network: Network, objective: Objective, similarity: float) -> None:
         super().__init__(network, objective)
         self.similarity = similarity
-        *hidden, _ = block_widths(network, _PLACES).items()
-        self.heads = nn.ModuleDict({name: objective.head(width) for name, width in hidden})
+        widths = block_widths(network, _PLACES)
+        depths = {name: place / max(1, len(widths) - 1) for place, name in enumerate(widths)}
+        self.goals = {name: objective.at_depth(depth) for name, depth in depths.items()}
+        *hidden, self.last = widths
+        heads = {name: self.goals[name].head(widths[name]) for name in hidden}
+        self.heads = nn.ModuleDict(heads)
 
     def taught(self) -> dict[str, nn.Parameter]:
         own = {f"heads.{name}": each for name, each in self.heads.named_parameters()}
         return super().taught() | {name: p for name, p in own.items() if p.requires_grad}
 
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        inputs = self.objective.inputs(batch, generator)
-        *hidden, (_, embedding) = self.network.answers(inputs, cut=True).items()
-        loss = self.objective.loss(self.head(embedding), batch)
-        local = [self._local_loss(name, answer, batch) for name, answer in hidden]
-        torch.stack([loss, *local]).sum().backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        losses: dict[str, Tensor] = {}
+        for goal in dict.fromkeys(self.goals.values()):  # each shows the network its own inputs
+            answers = self.network.answers(goal.inputs(batch, generator), cut=True)
+            own = {name: each for name, each in answers.items() if self.goals[name] is goal}
+            losses |= {name: self._local_loss(name, each, batch) for name, each in own.items()}
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        return losses[self.last].detach()
 
     def _local_loss(self, name: str, answer: Tensor, batch: Batch) -> Tensor:
-        loss = self.objective.loss(self.heads[name](pooled(answer, _PLACES)), batch)
+        if name == self.last:
+            return self.goals[name].loss(self.head(answer), batch)
+        loss = self.goals[name].loss(self.heads[name](pooled(answer, _PLACES)), batch)
         if not self.similarity:
             return loss
         matching = similarity_matching(answer, labels_of(batch, answer))

@@ -16,6 +16,8 @@ from isocortex.errors import IncompatibleError
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
+from ._noise import noise_like
+
 _UNIT_NOISE: Final = 0.03
 _WEIGHT_NOISE: Final = 0.003
 """Standard deviations: small against responses and weights, large against rounding."""
@@ -80,7 +82,7 @@ class _NodePerturbation(_Perturbation):
             quiet = self.head(self.network(inputs)).detach()
         credit = [torch.zeros_like(node) for node in nodes]
         for _ in range(self.draws):
-            noise = [_noise_like(node, _UNIT_NOISE, generator) for node in nodes]
+            noise = [noise_like(node, _UNIT_NOISE, generator) for node in nodes]
             gains = self._gains(quiet, self._noisy_outputs(inputs, noise), batch)
             for total, each in zip(credit, noise, strict=True):
                 total += _scaled(each, gains) / (self.draws * _UNIT_NOISE**2)
@@ -152,11 +154,6 @@ def _scaled(noise: Tensor, gains: Tensor) -> Tensor:
     return noise * gains.view(-1, *[1] * (noise.dim() - 1))
 
 
-def _noise_like(tensor: Tensor, size: float, generator: torch.Generator) -> Tensor:
-    """Gaussian noise, drawn on the CPU so that it is the same on every device."""
-    return size * torch.randn(tensor.shape, generator=generator).to(tensor)
-
-
 class _WeightPerturbation(_Perturbation):
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -166,7 +163,7 @@ class _WeightPerturbation(_Perturbation):
         credit = [torch.zeros_like(each) for each in weights]
         quiet = self._judged(inputs, batch)
         for _ in range(self.draws):
-            noise = [_noise_like(each, _WEIGHT_NOISE, generator) for each in weights]
+            noise = [noise_like(each, _WEIGHT_NOISE, generator) for each in weights]
             for weight, start, each in zip(weights, starts, noise, strict=True):
                 weight.copy_(start + each)
             gain = (self._judged(inputs, batch) - quiet) / (self.draws * _WEIGHT_NOISE**2)

@@ -1,0 +1,126 @@
+"""REINFORCE: what was chosen by chance, and earned more than usual, is made likelier."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocortex.errors import IncompatibleError
+from isocortex.registry import learning_rule
+from isocortex.training import Batch, Learner, Network, Objective
+
+from ._averages import follow
+
+
+@learning_rule(
+    variants={
+        "reinforce": {
+            "summary": "choices that earned more than usual are made likelier, by backpropagation",
+            "term": "reinforce",
+            "mechanism": "re-route",
+            "options": {"noise": 0.0, "draws": 1},
+        },
+        "reinforce-units": {
+            "summary": "each unit tries out noise, and keeps what earned more than usual",
+            "term": "reinforce-units",
+            "mechanism": "local",
+            "options": {"noise": 1.0, "draws": 8},
+        },
+    },
+    needs=("reward",),
+    source="Williams 1992, Mach Learn 8:229, theorem 1; Gaussian units: section 6",
+    bibtex="""@article{williams1992simple,
+  author = {Williams, Ronald J.},
+  title = {Simple statistical gradient-following algorithms for connectionist reinforcement
+    learning},
+  journal = {Machine Learning},
+  volume = {8},
+  pages = {229--256},
+  year = {1992},
+  doi = {10.1007/BF00992696}
+}""",
+)
+def reinforce(network: Network, objective: Objective, *, noise: float, draws: int) -> Learner:
+    """A learner of Δw = ⟨(r − b) ∂log p/∂w⟩, with p of all that was left to chance for an image.
+
+    That is the choice, drawn by the softmax of the outputs, and with `noise` also the answer of
+    each module with weights inside the network, normal about its mean with that spread; then units
+    are told nothing but r − b, and nothing is sent back through the network. b is the mean reward
+    of the batches before. Each image is tried `draws` times. On average the update is the gradient
+    of the noisy network's expected reward; what an image does to others through batch normalisation
+    is not seen.
+    """
+    return _Reinforce(network, objective, noise, draws)
+
+
+class _Reinforce(Learner):
+    usual: Tensor
+
+    def __init__(self, network: Network, objective: Objective, noise: float, draws: int) -> None:
+        super().__init__(network, objective)
+        self.noise, self.draws = noise, draws
+        self.register_buffer("usual", torch.zeros(()))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        inputs = torch.cat([self.objective.inputs(batch, generator)] * self.draws)
+        nodes: list[tuple[Tensor, Tensor]] = []
+        with self._noisy(nodes, generator):
+            embedding = self.network(inputs)
+        outputs = self.head(embedding.detach() if self.noise else embedding)
+        chances = outputs.detach().softmax(dim=1).cpu()
+        choices = torch.multinomial(chances, 1, generator=generator)[:, 0].to(outputs.device)
+        tries = choices.chunk(self.draws)
+        rewards = torch.cat([self.objective.reward(each, batch) for each in tries])
+        surprise = functional.cross_entropy(outputs, choices, reduction="none")
+        better = (rewards - self.usual.to(rewards)) / len(rewards)
+        drives = [surprise, *(mean for mean, _ in nodes)]
+        credit = [better, *(_by_image(tried, -better / self.noise) for _, tried in nodes)]
+        torch.autograd.backward(drives, credit)
+        follow(self.usual, rewards.mean(), int(self.get_buffer("seen")))
+        self.get_buffer("seen").add_(1)
+        return self.objective.loss(outputs[: len(batch)], batch).detach()
+
+    @contextmanager
+    def _noisy(
+        self, nodes: list[tuple[Tensor, Tensor]], generator: torch.Generator
+    ) -> Iterator[None]:
+        """While open, modules with weights answer with noise; `nodes` are their means and it."""
+
+        def after(module: nn.Module, inputs: tuple[Any, ...], answer: object) -> Tensor:
+            if not isinstance(answer, Tensor):
+                raise IncompatibleError(
+                    f"{type(module).__name__} gives several answers, of which it is not known "
+                    "which ones are left to chance; choose reinforce"
+                )
+            tried = torch.randn(answer.shape, generator=generator).to(answer)
+            nodes.append((answer, tried))
+            return (answer + self.noise * tried).detach()
+
+        taught = [
+            m for m in self.network.modules() if any(p.requires_grad for p in m.parameters(False))
+        ]
+        hooks = [each.register_forward_pre_hook(_detach_inputs) for each in taught if self.noise]
+        hooks += [each.register_forward_hook(after) for each in taught if self.noise]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _detach_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(each.detach() if isinstance(each, Tensor) else each for each in inputs)
+
+
+def _by_image(tried: Tensor, each: Tensor) -> Tensor:
+    """The noise of each image times its number. Raises IncompatibleError if rows are not images."""
+    if len(tried) != len(each):
+        raise IncompatibleError(
+            f"a module answers with {tuple(tried.shape)} to {len(each)} images; chances need one "
+            "row for each; choose reinforce"
+        )
+    return tried * each.view(-1, *[1] * (tried.dim() - 1))
