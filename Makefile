@@ -12,7 +12,7 @@ export ISOCORTEX_MIRROR ?= $(MIRROR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo study serve test lint format bench clean
+.PHONY: help demo study identify serve test lint format bench clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ demo: $(READY) ## Score real networks against real brain recordings and show the
 
 study: $(READY) ## Score the networks that isocortex trained, and attribute their scores
 	$(BIN)/isocortex study
+
+identify: $(READY) ## Tell the learning rule, and the other parts, of those networks by their activity
+	$(BIN)/python -m studies.identification
 
 serve: $(READY) ## Serve the leaderboard and the REST API on http://127.0.0.1:8000
 	$(BIN)/isocortex serve

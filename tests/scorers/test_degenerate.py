@@ -59,6 +59,9 @@ ACROSS_UNITS: Final = {
 MAPS: Final = {"topographic", "topographic-shape"}
 """A map has more than one unit."""
 
+POPULATIONS: Final = {"activity-statistics", "activity-statistics-centred"}
+"""How units differ from each other is not known of one unit."""
+
 OF_DISSIMILARITIES: Final = {
     name for name in ALL if name.startswith(("rsa", "algonauts")) and name != "rsa-reweighted"
 }
@@ -69,9 +72,12 @@ REFUSED: Final[dict[str, frozenset[str] | set[str]]] = {
     "all neuroids are constant": set(scorers("similarity")),
     "two stimuli": ALL,
     "three stimuli": ALL - OF_DISSIMILARITIES,
-    "one unit": ACROSS_UNITS | MAPS,
-    "one neuroid": ACROSS_UNITS | MAPS | {"rsa-reweighted", "rsa-riemannian"},
-    "one unit and one neuroid": ACROSS_UNITS | MAPS | {"rsa-reweighted", "rsa-riemannian"},
+    "one unit": ACROSS_UNITS | MAPS | POPULATIONS,
+    "one neuroid": ACROSS_UNITS | MAPS | POPULATIONS | {"rsa-reweighted", "rsa-riemannian"},
+    "one unit and one neuroid": ACROSS_UNITS
+    | MAPS
+    | POPULATIONS
+    | {"rsa-reweighted", "rsa-riemannian"},
     # All cosines are 1 up to rounding there: nothing is left to weigh.
     "means of a million": {"cknna"},
     "a response that is not a number": ALL,

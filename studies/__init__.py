@@ -1,0 +1,1 @@
+"""Studies: what networks that are known in every part say of the methods themselves."""
