@@ -60,4 +60,7 @@ $(READY): pyproject.toml
 	"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --upgrade pip --editable '.[dev,postgres]' \
 		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
+	@# Lightly's losses are a reference of the tests; they need none of its training framework.
+	@$(BIN)/python -m pip install --no-deps 'lightly==1.6.0' \
+		>> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@touch $@
