@@ -51,6 +51,14 @@ def test_the_readme_runs(empty_home, capsys):
         assert store.model("mine").scores[0].benchmark == "simulated/IT/ridge"
 
 
+def test_the_guide_to_the_zoo_runs(empty_home, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("docs/zoo.md"):
+        exec(compile(block, "docs/zoo.md", "exec"), {})
+    assert "blt3/none/softhebb@digits#0" in capsys.readouterr().out  # refused, for want of a chain
+    assert (tmp_path / "curves.svg").exists()
+
+
 def modules() -> list[str]:
     core = {f"isocortex.{room}" for room, path in core_modules() if path.parent.name == "isocortex"}
     folders = ("scorers", "model_zoo", "datasets")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .agreements import plot_agreement as plot_agreement
     from .agreements import score_table as score_table
     from .answers import Engine as Engine
+    from .attribution import variance_shares as variance_shares
     from .benchmarks import Benchmark as Benchmark
     from .benchmarks import load_benchmark as load_benchmark
     from .benchmarks import load_dataset as load_dataset
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .inference import max_statistic_p_values as max_statistic_p_values
     from .inference import p_values as p_values
     from .planning import plan_extraction as plan_extraction
+    from .recipes import Recipe as Recipe
+    from .recipes import grid as grid
     from .recordings import Recording as Recording
     from .registry import candidate as candidate
     from .registry import candidate_family as candidate_family
@@ -57,13 +60,20 @@ if TYPE_CHECKING:
     from .stimuli import StimulusSet as StimulusSet
     from .store import Store as Store
     from .store import open_store as open_store
+    from .trained import find_trained as find_trained
+    from .trained import plot_history as plot_history
+    from .trained import read_network as read_network
+    from .trained import train as train
+    from .trained import train_all as train_all
     from .trained import train_recipe as train_recipe
+    from .trained import write_network as write_network
 
 __version__ = "0.1.0"
 
 _NAMES = {
     "agreements": ("agreement", "plot_agreement", "score_table"),
     "answers": ("Engine",),
+    "attribution": ("variance_shares",),
     "benchmarks": (
         "Benchmark",
         "load_benchmark",
@@ -79,6 +89,7 @@ _NAMES = {
     "geometry": ("Brain", "Dissimilarities", "Geometry", "geometry_of"),
     "inference": ("adjusted_p_values", "max_statistic_p_values", "p_values"),
     "planning": ("plan_extraction",),
+    "recipes": ("Recipe", "grid"),
     "recordings": ("Recording",),
     "registry": ("candidate", "candidate_family", "dataset", "entries", "scorer"),
     "reliability": (
@@ -93,7 +104,15 @@ _NAMES = {
     "scores": ("Score",),
     "stimuli": ("StimulusSet",),
     "store": ("Store", "open_store"),
-    "trained": ("train_recipe",),
+    "trained": (
+        "find_trained",
+        "plot_history",
+        "read_network",
+        "train",
+        "train_all",
+        "train_recipe",
+        "write_network",
+    ),
 }
 _HOME_OF = {name: module for module, names in _NAMES.items() for name in names}
 

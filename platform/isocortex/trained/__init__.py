@@ -1,6 +1,7 @@
 """Trained networks: the id is the recipe; shipped, kept on this computer, or trained now."""
 
 from .candidates import find_trained as find_trained
+from .candidates import train as train
 from .candidates import train_recipe as train_recipe
 from .candidates import trained_candidate as trained_candidate
 from .candidates import trained_folder as trained_folder

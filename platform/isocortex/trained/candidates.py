@@ -1,16 +1,17 @@
 """From the name of a recipe to a network, and to a candidate that can be scored."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .. import settings
+from .. import settings, training
 from ..candidates import Candidate, Preprocessing
 from ..cards import CandidateCard, PartCard
 from ..fingerprints import fingerprint
 from ..recipes import Recipe
 from ..shipped import shipped_path
-from ..training import Keeper, Progress, Trained, train
+from ..training import Keeper, Progress, Trained
 from .weights import read_network
 
 _MEAN: Final = (0.5, 0.5, 0.5)
@@ -23,13 +24,33 @@ def trained_folder(recipe: Recipe) -> Path:
     return settings.home() / "zoo" / fingerprint({"recipe": recipe.name})[:16]
 
 
+def train(
+    architecture: str,
+    objective: str,
+    rule: str,
+    diet: str,
+    *,
+    seed: int = 0,
+    budget: str = "pocket",
+    constraints: Sequence[str] = (),
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Trained:
+    """The network that these parts make; see `train_recipe`."""
+    recipe = Recipe(architecture, objective, rule, diet, seed, tuple(constraints), budget)
+    return train_recipe(recipe.name, device=device, progress=progress)
+
+
 def train_recipe(name: str, *, device: str = "cpu", progress: Progress | None = None) -> Trained:
     """The network of that recipe. What an earlier run kept is gone on from, or given back.
 
-    Raises as `isocortex.train` does.
+    Raises InputError for a name that is no recipe and for a loss that is not finite,
+    UnknownNameError for a part that does not exist, IncompatibleError for parts that do not fit
+    each other.
     """
     recipe = Recipe.parse(name)
-    return train(recipe, device=device, keeper=Keeper(trained_folder(recipe)), progress=progress)
+    keeper = Keeper(trained_folder(recipe))
+    return training.train(recipe, device=device, keeper=keeper, progress=progress)
 
 
 def find_trained(name: str, *, device: str = "cpu") -> Trained:
