@@ -21,6 +21,10 @@ _AT_REST: Final = 8
             "summary": "two layers of units, 256 and 128",
             "options": {"units": (256, 128)},
         },
+        "hopfield2-narrow": {
+            "summary": "two layers of units, 128 and 64",
+            "options": {"units": (128, 64)},
+        },
         "hopfield3": {
             "summary": "three layers of units, 256, 256 and 128",
             "options": {"units": (256, 256, 128)},
