@@ -19,13 +19,18 @@ FACTORS: Final = ("architecture", "objective", "rule")
 SEEDS: Final = "seeds"
 """The source that is left: differences between networks of one recipe but for the seed."""
 
+_ROUNDING: Final = 1e-12
+"""Sums of squares below this share of all are 0 but for rounding."""
+
 
 def crossed_values(values: Mapping[str, float]) -> xr.DataArray:
     """Numbers of networks, by recipe, as (architecture, objective, rule, seed).
 
-    Raises InputError where they are of several diets, budgets or constraints, where a cell of the
-    crossing is missing, or where a component has one level only.
+    Raises InputError where there are none, where they are of several diets, budgets or constraints,
+    or where a cell of the crossing is missing.
     """
+    if not values:
+        raise InputError("no network has a value, so there is nothing to attribute")
     recipes = {Recipe.parse(name): value for name, value in values.items()}
     others = {(each.diet, each.budget, each.constraints) for each in recipes}
     if len(others) != 1:
@@ -65,7 +70,8 @@ def variance_shares(values: xr.DataArray) -> xr.Dataset:
         squares /= np.prod([values.sizes[name] for name in source])
         degrees = int(np.prod([values.sizes[name] - 1 for name in source]))
         noise = within / free
-        p = stats.f.sf(squares / degrees / noise, degrees, free) if noise else 0.0
+        nothing = float(squares <= _ROUNDING * total)  # what is left to p if seeds never differ
+        p = stats.f.sf(squares / degrees / noise, degrees, free) if noise else nothing
         omega = (squares - degrees * noise) / (total + noise)
         rows[" × ".join(source)] = (squares / total, omega, float(p))
     names = [name for name in rows if name != SEEDS] + [SEEDS]

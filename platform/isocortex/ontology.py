@@ -69,6 +69,9 @@ _TERMS: Final[tuple[Term, ...]] = (
     Term("architecture", "any-architecture", None, "any architecture"),
     _architecture("identity", "any-architecture", "the stimulus itself"),
     _architecture("feedforward", "any-architecture", "feedforward network", recurrent=False),
+    _architecture(
+        "by-name", "any-architecture", "a library's network by its name", weight_sharing=True
+    ),
     _architecture("fixed-filters", "feedforward", "hand-made filter bank", weight_sharing=True),
     _architecture(
         "energy-model",
@@ -174,6 +177,7 @@ _TERMS: Final[tuple[Term, ...]] = (
         "feedforward",
         "memory that is addressed by its content",
         "Ramsauer et al. 2021, arXiv:2008.02217",
+        weight_sharing=True,  # of the convolutional trunk
     ),
     _architecture(
         "hmax",

@@ -117,6 +117,8 @@ def nearest_fitting(recipe: Recipe, *, most: int = 3) -> list[Recipe]:
     found: list[Recipe] = []
     for field, kind in _FIELDS.items():
         for entry in registry.entries(kind):
+            if entry.name.endswith("*"):  # stands for others
+                continue
             other: Recipe = replace(recipe, **cast(dict[str, Any], {field: entry.name}))
             if not other.gaps():
                 found.append(other)

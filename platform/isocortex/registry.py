@@ -30,6 +30,7 @@ from .cards import (
     Card,
     DatasetCard,
     Kind,
+    PartCard,
     ScorerCard,
     make_card,
 )
@@ -129,17 +130,27 @@ def entries(kind: Kind) -> tuple[Entry, ...]:
 def find_entry(kind: Kind, name: str) -> Entry:
     """The entry of that name; `name#7` finds a seeded candidate with another seed.
 
-    Raises UnknownNameError with the nearest names.
+    A part whose name ends in `*` stands for all names that begin so; what follows is its option
+    `member`. Raises UnknownNameError with the nearest names.
     """
     known = _index()[kind]
     if name in known:
         return known[name]
+    for stem in [each.removesuffix("*") for each in known if each.endswith("*")]:
+        if name.startswith(stem) and name != stem:
+            return _member(known[f"{stem}*"], name, name.removeprefix(stem))
     stem, _, seed = name.rpartition("#")
     if kind == "candidate" and f"{stem}#0" in known and seed.isdecimal():
         first = known[f"{stem}#0"]
         card = replace(cast(CandidateCard, first.card), name=name, seed=int(seed))
         return replace(first, name=name, card=card)
     raise UnknownNameError.among(kind.replace("_", " "), name, sorted(known))
+
+
+def _member(family: Entry, name: str, member: str) -> Entry:
+    card = cast(PartCard, family.card)
+    options = {**card.options, "member": member}
+    return replace(family, name=name, card=replace(card, name=name, options=options))
 
 
 def candidate_card(entry: Entry) -> CandidateCard:

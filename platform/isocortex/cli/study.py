@@ -39,6 +39,8 @@ def study(device: Device = "cpu", memory: Memory = None, as_json: AsJson = False
     with open_store() as store:
         _, errors = score_models(names, wanted, store=store, engine=make_engine(device, memory))
         board = store.leaderboard(simulated=simulated)
+    for name, error in errors.items():  # first, as they say why a crossing has gaps
+        print_error(f"{name}: {error}")
     values = {each.name: crossed_values(_values(board, each.name, crossing)) for each in wanted}
     if as_json:
         print_json({name: _facts(each) for name, each in values.items()})
@@ -46,8 +48,6 @@ def study(device: Device = "cpu", memory: Memory = None, as_json: AsJson = False
         print_leaderboard(board)
         _print_shares(values)
         _print_means(values)
-    for name, error in errors.items():
-        print_error(f"{name}: {error}")
 
 
 def crossed_recipes(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:

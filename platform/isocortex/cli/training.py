@@ -103,7 +103,7 @@ def grid(
 
 
 def _train_grid(cells: Grid, **how: Any) -> None:
-    """Train all cells; the last error is raised when the others have been tried."""
+    """Train all cells; the first error is raised when the others have been tried."""
     from ..trained import train_all
 
     errors: dict[str, IsocortexError] = {}
@@ -169,8 +169,9 @@ def _likeness(trained: "Trained") -> str:
     shipped = read_network(shipped_path(trained.recipe)).network.state_dict()
     far, size = 0.0, 0.0
     for name, own in trained.network.state_dict().items():
-        far += float((own - shipped[name]).double().square().sum())
-        size += float(own.double().square().sum())
+        weights = own.cpu().double()  # what is shipped is read onto the CPU
+        far += float((weights - shipped[name]).square().sum())
+        size += float(weights.square().sum())
     return (
         f"The shipped weights differ by {(far / size) ** 0.5 if size else 0.0:.1e} of their size "
         "(rounding to float16 alone: about 2e-4)"

@@ -71,7 +71,7 @@ def trained_candidate(name: str) -> Candidate:
         _card(trained),
         trained.network,
         Preprocessing(height, height, mean=_MEAN, std=_SPREAD),
-        tuple(f"blocks.{block}" for block in trained.network.blocks),
+        trained.network.layers,
     )
 
 

@@ -59,6 +59,11 @@ class Network(nn.Module):
         self.blocks = nn.ModuleDict(blocks)
         self.width = width
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Where it is read out as a candidate, names of the module tree: by default its blocks."""
+        return tuple(f"blocks.{name}" for name in self.blocks)
+
     def forward(self, images: Tensor) -> Tensor:
         """The embedding, (image, width)."""
         return next(reversed(self.answers(images).values()))
