@@ -26,7 +26,7 @@ def test_all_parts_are_listed_with_what_they_need():
 
 def test_one_kind_or_one_part_is_shown():
     assert list(json.loads(shown("diet", "--json").stdout)) == ["diet"]
-    facts = json.loads(shown("softhebb", "--json").stdout)
+    (facts,) = json.loads(shown("softhebb", "--json").stdout)
     assert facts["kind"] == "learning_rule"
     assert facts["needs"] == ["no-loss", "chain"]
     assert "bibtex" in facts

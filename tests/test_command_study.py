@@ -48,6 +48,20 @@ def test_scores_are_attributed_to_the_components_of_the_crossed_networks(shipped
     assert STAR in table  # scored, and left out of the crossing
 
 
+def test_what_kept_networks_from_a_score_is_told_where_the_crossing_has_gaps(
+    monkeypatch, empty_home
+):
+    wanted = [load_benchmark(BENCHMARKS[0])]
+    recipes = tuple(Recipe.parse(name) for name in CELLS)
+    monkeypatch.setattr("isocortex.cli.study.shipped_recipes", lambda: recipes)
+    monkeypatch.setattr("isocortex.cli.study.recorded_or_simulated", lambda: (wanted, True))
+    errors = {CELLS[0]: InputError("its file is damaged")}
+    monkeypatch.setattr("isocortex.cli.study.score_models", lambda *_, **__: ([], errors))
+    found = CliRunner().invoke(app, ["study"])
+    assert "no network has a value" in str(found.exception)
+    assert "its file is damaged" in found.stderr.replace("\n", " ")
+
+
 def test_the_crossing_is_what_has_several_seeds():
     recipes = [Recipe.parse(name) for name in (*CELLS, STAR)]
     assert [each.name for each in crossed_recipes(recipes)] == CELLS

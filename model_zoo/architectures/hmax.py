@@ -1,7 +1,7 @@
 """HMAX: simple cells match templates, complex cells take the most active of their neighbours."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -84,12 +84,14 @@ class S2(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """exp(−β mean (patch − prototype)²), (image, band · prototype, row, column)."""
         bands = maps.reshape(-1, self.orientations, *maps.shape[2:])
-        found = torch.cat([_likeness(bands, each) for each in self.prototypes], dim=1)
+        found = torch.cat(
+            [_likeness(bands, cast(nn.Conv2d, each)) for each in self.prototypes], dim=1
+        )
         return found.reshape(len(maps), -1, *found.shape[2:])
 
 
-def _likeness(bands: Tensor, prototypes: nn.Module) -> Tensor:
-    weight = prototypes.get_parameter("weight")
+def _likeness(bands: Tensor, prototypes: nn.Conv2d) -> Tensor:
+    weight = prototypes.weight
     reach = weight.shape[-1] // 2
     energy = functional.conv2d(bands.square(), torch.ones_like(weight[:1]), padding=reach)
     own = weight.square().sum((1, 2, 3)).reshape(1, -1, 1, 1)

@@ -1,6 +1,7 @@
 """Rao & Ballard's hierarchy: each level predicts the one below, and settles where errors are small.
 
-The energy is ½|image − prediction|² + ½ρ|level 1 − its prediction|² + α Σ g(state).
+The energy is ½ (|image − prediction|² + ρ|level 1 − its prediction|² + α Σ g(state)), half that of
+the paper, whose steps go down the half, too.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ class Level(nn.Module):
         """The states, (image, unit), after one step down the energy; `others` pull at them, too."""
         up = (self.error(below, states) @ self.generative.weight).flatten(1)
         shrinking = states / (1 + states.square()) if self.sparse else states
-        slope = 2 * self.prior * shrinking - self.precision * up - others
+        slope = self.prior * shrinking - self.precision * up - others
         return states - rate * slope
 
     def silent(self, like: Tensor) -> Tensor:
@@ -61,16 +62,16 @@ class Level(nn.Module):
         return error.reshape(len(error), self.modules_of_units[0], -1)
 
     def energy(self, below: Tensor, states: Tensor) -> Tensor:
-        """½ρ|error|² + α Σ g(state), (image,), with g = r² or ln(1 + r²)."""
+        """½ (ρ|error|² + α Σ g(state)), (image,), with g = r² or ln(1 + r²)."""
         cost = states.square().log1p() if self.sparse else states.square()
         errors = self.error(below, states).square().sum((1, 2))
-        return self.precision / 2 * errors + self.prior * cost.sum(1)
+        return (self.precision * errors + self.prior * cost.sum(1)) / 2
 
     @torch.no_grad()
     def steepest(self) -> float:
         """The largest curvature of the level's energy by its states."""
         weight = self.generative.weight
-        return self.precision * float(torch.linalg.eigvalsh(weight.T @ weight)[-1]) + 2 * self.prior
+        return self.precision * float(torch.linalg.eigvalsh(weight.T @ weight)[-1]) + self.prior
 
 
 @architecture(

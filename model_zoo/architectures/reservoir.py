@@ -1,6 +1,7 @@
 """Reservoir: fixed random units in rich dynamics, of which only a readout is taught."""
 
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,14 @@ class _Reservoir(FilmNetwork):
         """From now on the units hear a readout of theirs, through weights drawn from −1 … 1."""
         self.blocks["readout"] = readout
         self.feedback = 2 * torch.rand(self.width, readout.out_features) - 1
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
+        """Close the loop first where it was closed in the network whose weights are read."""
+        feedback = state_dict.get(f"{prefix}feedback", self.feedback)
+        if feedback.shape[1] and "readout" not in self.blocks:
+            self.blocks["readout"] = nn.Linear(*feedback.shape)
+            self.feedback = torch.empty_like(feedback)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def advance(
         self, frame: Tensor, memory: Memory, *, apart: bool = False

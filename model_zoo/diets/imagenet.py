@@ -8,7 +8,7 @@ from isocortex.training import Diet, by_folder, open_files, photograph_diet
 
 from ._own import own_images
 
-_HALVES: Final = {"train": True, "val": False}
+_HALVES: Final = {"train", "val"}
 
 
 @diet(
@@ -53,11 +53,15 @@ def imagenet(*, side: int) -> Diet:
     get = "sort its archives into root by torchvision.datasets.ImageNet(root)"
     path = own_images("imagenet", "ImageNet", get)
     with open_files(path) as files:
-        names = [name for name in files.images() if name.split("/")[-3:][0] in _HALVES]
-        photographs = by_folder(names)
-        if {each.name.split("/")[-3] for each in photographs} != set(_HALVES):
+        names = [name for name in files.images() if _half(name) in _HALVES]
+        if {_half(name) for name in names} != _HALVES:
             raise InputError(
                 f"{path} lacks images in train/<category> or in val/<category>; let "
                 "torchvision.datasets.ImageNet(root) and (root, split='val') sort its archives"
             )
-        return photograph_diet(files, photographs, side=side)
+        return photograph_diet(files, by_folder(names), side=side)
+
+
+def _half(name: str) -> str:
+    """What the folder of an image's category is in; empty where it is in none."""
+    return "".join(name.split("/")[-3:-2])

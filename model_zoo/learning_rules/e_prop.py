@@ -3,7 +3,7 @@
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, FilmNetwork, Learner, Network, Objective
@@ -51,6 +51,11 @@ def e_prop(network: Network, objective: Objective, *, feedback: str) -> Learner:
 
 
 class _EProp(Learner):
+    def taught(self) -> dict[str, nn.Parameter]:
+        """All but the features of a frame, which have no traces, where a network has them."""
+        fixed = "network.blocks.frame."
+        return {n: each for n, each in super().taught().items() if not n.startswith(fixed)}
+
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         inputs = self.objective.inputs(batch, generator)
         states = cast(FilmNetwork, self.network).states(inputs, apart=True)

@@ -35,9 +35,9 @@ def generative_predictive_coding(
     """A learner of Δw = ⟨error · state⟩ − `decay` w at rest, down the energy of what is not
     predicted; `decay` is λ in the paper.
 
-    The loss is the mean energy at rest. It falls by the same gradient whether the states are held,
-    as here, or follow the weights, as in the credit audit, which so tells how near to rest they
-    come.
+    The loss is the mean energy at rest and the cost of the weights' size. It falls by the same
+    gradient whether the states are held, as here, or follow the weights, as in the credit audit,
+    which so tells how near to rest they come.
     """
     return _GenerativePredictiveCoding(network, objective, decay)
 
@@ -51,9 +51,9 @@ class _GenerativePredictiveCoding(Learner):
         images, network = self.objective.inputs(batch, generator), with_energy(self.network)
         with torch.no_grad():
             states = network.settle(images)
-        energy = network.energy(images, states).mean()
-        (energy + self._size()).backward()  # type: ignore[no-untyped-call]
-        return energy.detach()
+        loss = network.energy(images, states).mean() + self._size()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The mean energy at rest, and what the size of the weights costs."""

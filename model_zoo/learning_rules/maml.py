@@ -140,4 +140,11 @@ def tasks(batch: Batch, ways: int) -> list[tuple[Batch, Batch]]:
 def _renumbered(batch: Batch, places: Sequence[Tensor]) -> Batch:
     """The images at the places of each category, labelled 0, 1, … by category."""
     labels = torch.cat([torch.full_like(each, number) for number, each in enumerate(places)])
-    return Batch(batch.images[torch.cat(list(places))], labels, progress=batch.progress)
+    chosen = torch.cat(list(places))
+    return Batch(
+        batch.images[chosen],
+        labels,
+        {name: values[chosen] for name, values in batch.latents.items()},
+        None if batch.sequence is None else batch.sequence[chosen],
+        progress=batch.progress,
+    )

@@ -70,8 +70,6 @@ class FastStore(nn.Module):
     The code is which cells of a large layer of fixed random weights are driven most: patterns that
     are alike share fewer cells than pixels (pattern separation; Marr 1971, O'Reilly & McClelland
     1994). All that is stored is in buffers.
-
-    Raises InputError for films, which have no place in it.
     """
 
     images: Tensor
@@ -94,11 +92,6 @@ class FastStore(nn.Module):
     def write(self, batch: Batch, generator: torch.Generator) -> None:
         """Store each image, in the place of a random one or not at all once the store is full."""
         assert batch.labels is not None  # the card needs them
-        if batch.sequence is not None:
-            raise InputError(
-                "the store keeps single images, and the diet shows films; choose a diet without "
-                "films, such as shapes32"
-            )
         for image, label in zip(batch.images, batch.labels, strict=True):
             place = int(self.seen)
             if place >= len(self.images):
@@ -151,8 +144,16 @@ class _Replay(Learner):
         return {"named right by the store": float((labels == batch.labels).double().mean())}
 
     def _interleaved(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The batch, followed by as many images that are stored."""
+        """The batch, followed by as many images that are stored.
+
+        Raises InputError for films, which are not kept.
+        """
         assert batch.labels is not None  # the card needs them
+        if batch.sequence is not None:
+            raise InputError(
+                "the store keeps single images, and the diet shows films; choose a diet without "
+                "films, such as shapes32"
+            )
         images, labels = self.store.drawn(len(batch), generator)
         return Batch(
             torch.cat([batch.images, images]),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocortex.errors import InputError
 from isocortex.registry import objective
 from isocortex.training import Batch, Diet, Objective
 
@@ -55,8 +56,14 @@ def bootstrap(diet: Diet, *, handover: float) -> Objective:
     to `handover` at the end of training. The quarter of a batch where the teacher's answer is
     strongest counts as faces, the quarter where it is weakest as none, and nothing is learned of
     the rest. The paper draws the idea; the detector, the quarters and the handover are ours. True
-    labels are never seen.
+    labels are never seen. Raises InputError for images that are smaller than the detector.
     """
+    height, width = diet.image_size
+    if height < _FIELD or width < _FIELD:
+        raise InputError(
+            f"images of {height} × {width} pixels are smaller than the innate detector; take those "
+            f"of {_FIELD} pixels or more"
+        )
     return _Bootstrap(handover)
 
 
@@ -90,7 +97,8 @@ def face_likeness(images: Tensor) -> Tensor:
     of the local contrast. The size is fixed, as of a template that is born, not learned.
     """
     grey = images.mean(dim=1, keepdim=True)
-    contrast = (_mean(grey**2, (_FIELD, _FIELD)) - _mean(grey, (_FIELD, _FIELD)) ** 2).sqrt() + 0.1
+    variance = _mean(grey**2, (_FIELD, _FIELD)) - _mean(grey, (_FIELD, _FIELD)) ** 2
+    contrast = variance.clamp(min=0).sqrt() + 0.1  # rounding takes that of an even field below 0
     dots, lines = (_darker(grey, size) / contrast for size in ((_EYE, _EYE), _MOUTH))
     height, width = dots.shape[2] - _ABOVE, dots.shape[3] - 2 * _APART
     left = dots[:, :, :height, :width]

@@ -64,12 +64,12 @@ def variance_shares(values: xr.DataArray) -> xr.Dataset:
     within = float(((values - cells) ** 2).sum())
     free = cells.size * (values.sizes["seed"] - 1)
     total = float(((values - values.mean()) ** 2).sum())
+    noise = within / free if within > _ROUNDING * total else 0.0
     rows = {SEEDS: (within / total, np.nan, np.nan)}
     for source in _sources(factors):
         squares = float((_effect(cells, source) ** 2).sum()) * values.size
         squares /= np.prod([values.sizes[name] for name in source])
         degrees = int(np.prod([values.sizes[name] - 1 for name in source]))
-        noise = within / free
         nothing = float(squares <= _ROUNDING * total)  # what is left to p if seeds never differ
         p = stats.f.sf(squares / degrees / noise, degrees, free) if noise else nothing
         omega = (squares - degrees * noise) / (total + noise)

@@ -49,8 +49,8 @@ def database_url() -> str:
 
 def own_images(diet: str) -> Path:
     """Where the user's own copy of a diet's images is: what `own_images_variable` is set to."""
-    given = os.environ.get(own_images_variable(diet))
-    return Path(given).expanduser() if given else home() / diet
+    path = os.environ.get(own_images_variable(diet))
+    return Path(path).expanduser() if path else home() / diet
 
 
 def own_images_variable(diet: str) -> str:

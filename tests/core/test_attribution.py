@@ -75,6 +75,13 @@ def test_a_planted_effect_is_named_and_noise_is_not():
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.03)
 
 
+def test_without_noise_only_what_has_an_effect_is_named():
+    effect = xr.DataArray([0.1, 0.3, 0.7, 0.2], dims="rule")
+    p = variance_shares((0 * values() + effect).transpose(*values().dims)).p
+    expected = {name: float(name != "rule") for name in p.source.values if name != "seeds"}
+    assert {name: float(p.sel(source=name)) for name in expected} == expected
+
+
 def test_numbers_of_recipes_are_crossed():
     recipes = {
         f"{a}/{o}/{r}@d:smoke#{seed}": place
@@ -85,6 +92,8 @@ def test_numbers_of_recipes_are_crossed():
     assert float(found.sel(architecture="b", objective="x", rule="q", seed=1)) == 11
     with pytest.raises(InputError, match="1 of 16 crossed cells have no value"):
         crossed_values({n: v for n, v in recipes.items() if n != "a/x/p@d:smoke#0"})
+    with pytest.raises(InputError, match="no network has a value"):
+        crossed_values({})
     with pytest.raises(InputError, match="2 diets, budgets or constraints"):
         crossed_values(recipes | {"a/x/p@e:smoke#0": 1.0})
 

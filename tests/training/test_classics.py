@@ -254,9 +254,9 @@ def test_states_settle_at_the_regularised_least_squares():
     network = rao_ballard((8, 8), units=(6,), priors=(0.5,), sparse=False).double()
     images = torch.randn(4, 3, 8, 8).double()
     weights = network.blocks.level1.generative.weight
-    pixels = images.flatten(2).transpose(1, 2)[:, :, [0, 1, 2]].transpose(1, 2).flatten(1)
-    gram = weights.T @ weights + 2 * 0.5 * torch.eye(6)
-    torch.testing.assert_close(network(images), torch.linalg.solve(gram, weights.T @ pixels.T).T)
+    gram = weights.T @ weights + 0.5 * torch.eye(6)  # where Uᵀ(I − Ur) = αr, as the paper's
+    seen = weights.T @ images.flatten(1).T
+    torch.testing.assert_close(network(images), torch.linalg.solve(gram, seen).T)
 
 
 def test_one_level_without_prior_finds_the_principal_components():

@@ -238,6 +238,14 @@ def test_the_innate_detector_sees_a_face_anywhere_and_is_often_wrong():
     assert 0.6 < right(face_likeness(test.images), test.labels) < 0.75
 
 
+def test_the_innate_detector_sees_nothing_in_an_even_field_and_has_a_size():
+    for brightness in (0.1, 1.3):  # where the variance is rounded to below 0
+        seen = face_likeness(torch.full((1, 3, 32, 32), brightness))
+        assert abs(float(seen)) < 1e-3
+    with pytest.raises(InputError, match="8 × 8 pixels are smaller than the innate detector"):
+        bootstrap(DIGITS, handover=0.5)
+
+
 def test_bootstrapped_learning_is_better_than_what_began_it_and_sees_no_label():
     diet = faces()
     unlabelled = Diet(replace(diet.train, labels=None), diet.test)

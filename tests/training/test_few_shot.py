@@ -225,5 +225,16 @@ class Judge(nn.Module):
         return self.head(self.network(images))
 
 
+def test_tasks_keep_what_else_is_known_of_their_images():
+    numbered = torch.arange(4.0)
+    films = numbered[:, None, None, None, None].expand(4, 2, 3, 2, 2)
+    batch = Batch(films[:, 0], torch.tensor([7, 9, 7, 9]), {"size": numbered}, films, progress=0.5)
+    ((support, queries),) = tasks(batch, 2)
+    assert (support.latents["size"].tolist(), queries.latents["size"].tolist()) == ([0, 1], [2, 3])
+    assert torch.equal(support.sequence, films[:2])
+    assert torch.equal(queries.sequence, films[2:])
+    assert queries.progress == 0.5
+
+
 def test_digits_hold_tasks_too():
     assert len(tasks(digits().batch_at(0, 64, seed=0), 5)) == 2

@@ -124,6 +124,15 @@ def test_nothing_of_a_reservoir_or_an_automaton_is_taught():
     assert trained.history.sizes["step"] == 0
 
 
+def test_a_reservoir_with_a_closed_loop_is_read_from_its_weights():
+    torch.manual_seed(0)
+    network, again = made("reservoir"), made("reservoir", seed=1)
+    network.close_loop(nn.Linear(network.width, 5))
+    assert not torch.equal(network(films()), made("reservoir")(films()))  # what it says is heard
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(films()), network(films()))
+
+
 @pytest.mark.parametrize("rule", [30, 110])
 def test_an_automaton_follows_its_rule_and_hears_bright_pixels(rule):
     image = (torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(3)) > 0.5).float()

@@ -236,9 +236,10 @@ def test_what_cannot_be_replayed_is_refused():
         replay(network, categorise(DIGITS), capacity=10)
     network.image_size = (8, 8)
     batch = DIGITS.batch_at(0, 8, seed=0)
-    learner = replay(network, categorise(DIGITS), capacity=10)
-    with pytest.raises(InputError, match="keeps single images, and the diet shows films"):
-        learner.step(replace(batch, sequence=batch.images[:, None]), noise())
+    for goal in (categorise(DIGITS), categorise(DIGITS, film=True)):
+        learner = replay(network, goal, capacity=10)
+        with pytest.raises(InputError, match="keeps single images, and the diet shows films"):
+            learner.step(replace(batch, sequence=batch.images[:, None]), noise())
     latents = {"x": torch.arange(8.0)}
     scored = Diet(*(Images(each.pixels[:8], latents={"x": np.arange(8.0)}) for each in HALVES))
     learner = replay(network, attributes(scored), capacity=10)

@@ -4,6 +4,7 @@ import pickle
 import threading
 import tracemalloc
 import zipfile
+from itertools import product
 
 import numpy as np
 import pytest
@@ -217,6 +218,14 @@ def test_imagenet_without_a_half_is_refused(tmp_path, monkeypatch):
         load_part("diet", "imagenet")()
 
 
+def test_imagenet_whose_test_images_are_not_sorted_is_refused(tmp_path, monkeypatch):
+    root = place(monkeypatch, "imagenet", tmp_path / "imagenet")
+    save(root / "train" / "n01" / "0.JPEG", pixels(64, 64))
+    save(root / "val" / "ILSVRC2012_val_00000001.JPEG", pixels(64, 64))
+    with pytest.raises(InputError, match=r"lacks images in .* val/<category>.*sort its archives"):
+        load_part("diet", "imagenet")()
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_what_is_not_there_is_told_with_the_setting_and_how_to_get_it(name, tmp_path, monkeypatch):
     place(monkeypatch, name.removesuffix("-unlabelled"), tmp_path / "nowhere")
@@ -262,6 +271,36 @@ def test_photographs_that_change_are_decoded_anew(tmp_path):
     after = image_folder(tmp_path, side=32).train.pixels
     assert np.array_equal(after[0], fresh)
     assert np.array_equal(after[1:], before[1:])
+
+
+def test_what_is_to_validate_or_to_test_on_is_never_trained_on(tmp_path):
+    halves = {"train": 7, "val": 3, "test": 2}
+    for half, kind in product(halves, ("cat", "dog")):
+        for number in range(halves[half]):
+            save(tmp_path / half / kind / f"{number}.png", pixels(8, 8))
+    diet = image_folder(tmp_path, side=8)
+    assert (len(diet.train), len(diet.test)) == (2 * 7, 2 * (3 + 2))
+
+
+@pytest.mark.parametrize("damage", ["checksum", "chunk", "size"])
+def test_images_that_cannot_be_read_are_named(damage, tmp_path, monkeypatch):
+    for number in range(10):
+        save(tmp_path / "mine" / "cat" / f"{number}.png", pixels(8, 8))
+    path = tmp_path / "mine" / "cat" / "0.png"
+    place_of_pixels = path.read_bytes().index(b"IDAT")
+    if damage == "chunk":
+        broken = bytearray(path.read_bytes())
+        broken[place_of_pixels - 1] = 7  # shorter than it is
+        path.write_bytes(broken)
+    archive = zipped(tmp_path / "mine", tmp_path / "mine.zip")
+    if damage == "checksum":
+        broken = bytearray(archive.read_bytes())
+        broken[broken.index(b"IDAT") + 9] ^= 255
+        archive.write_bytes(broken)
+    if damage == "size":
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    with pytest.raises(InputError, match=r"0\.png can't be read as an image: .* Remove or mend it"):
+        image_folder(archive, side=8)
 
 
 def test_large_jpegs_are_all_but_as_if_decoded_in_full(tmp_path):

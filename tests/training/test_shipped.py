@@ -14,7 +14,7 @@ from isocortex.biology import biology
 from isocortex.budgets import BUDGETS, Budget
 from isocortex.cli import app
 from isocortex.errors import InputError, MismatchError
-from isocortex.recipes import Recipe
+from isocortex.recipes import Recipe, part_card
 from isocortex.runs import load_candidate
 from isocortex.shipped import network_header, shipped_folder, shipped_path, shipped_recipes
 from isocortex.trained import (
@@ -161,6 +161,20 @@ def test_the_biology_card_follows_from_the_parts():
     assert [name for name, true in signed.items() if true] == ["dale"]
     assert not biology(Recipe.parse("dann4/categorise/backprop@digits#0"))["dale"]
     assert biology(Recipe.parse("conv4/none/softhebb@digits#0"))["online"]
+    for trunk in ("conv4-hopfield", "conv4-key-value"):
+        assert not any(biology(Recipe.parse(f"{trunk}/categorise/backprop@digits#0")).values())
+
+
+def test_all_constraints_of_a_network_are_told(folder):
+    name = "mlp3-narrow+non-negative+sparse/none/untrained@digits:brief#0"
+    cards = [part_card("constraint", each) for each in ("non-negative", "sparse")]
+    facts = json.loads(CliRunner().invoke(app, ["models", name, "--json"]).stdout)
+    assert facts["constraint"] == [card.summary for card in cards]
+    told = load_candidate(name).card
+    assert all(card.source in told.source for card in cards)
+    shipped_path(Recipe.parse(name)).touch()
+    listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    assert listed[-1]["parts"]["constraint"] == ["non-negative", "sparse"]
 
 
 def test_the_full_card_of_a_recipe_is_shown(folder):
@@ -191,6 +205,12 @@ def test_curves_show_what_was_measured(tmp_path):
     assert "relaxation" not in {
         axes.get_ylabel() for axes in plot_history(train(RECIPE).history).axes
     }
+
+
+def test_curves_of_a_network_that_is_not_taught_are_drawn(tmp_path):
+    history = train("mlp3-narrow/none/untrained@digits:brief#0").history
+    plot_history(history).savefig(tmp_path / "curves.svg")
+    assert (tmp_path / "curves.svg").stat().st_size
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,13 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
     cards = [registry.candidate_card(entry) for entry in registry.entries("candidate")]
     families = [registry.family_card(entry) for entry in registry.entries("candidate_family")]
     if as_json:
-        shipped = [{"name": each.name, "parts": dict(each.parts)} for each in shipped_recipes()]
+        shipped = [
+            {
+                "name": each.name,
+                "parts": {**dict(each.parts), "constraint": list(each.constraints)},
+            }
+            for each in shipped_recipes()
+        ]
         print_json([*map(card_facts, cards), *map(card_facts, families), *shipped])
         return
     print_table(
@@ -188,8 +194,11 @@ def _recipe_facts(name: str) -> dict[str, object]:
     if (path := shipped_path(recipe)).exists():
         return {**network_header(path)["facts"], "control_of": list(controls_of(recipe))}
     require_fitting(recipe)
-    cards = zip(recipe.parts, recipe.cards(), strict=True)
-    parts = {str(kind): card.summary for (kind, _), card in cards}
+    cards = recipe.cards()
+    parts: dict[str, object] = {
+        kind: card.summary for (kind, _), card in zip(recipe.parts, cards, strict=True)
+    }
+    parts["constraint"] = [card.summary for card in cards[4:]]  # of which there may be several
     return {"id": recipe.name, **parts, "biology": biology(recipe), "shipped": False}
 
 

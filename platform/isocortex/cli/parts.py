@@ -69,5 +69,8 @@ def _show(name: str, found: dict[PartKind, list[PartCard]], as_json: bool) -> No
     if not named:
         known = [*_TITLES, *(card.name for cards in found.values() for card in cards)]
         raise UnknownNameError.among("part", name, known)
+    if as_json:
+        print_json(named)
+        return
     for facts in named:
-        print_json(facts) if as_json else print_facts(facts)
+        print_facts(facts)

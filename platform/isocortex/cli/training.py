@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from ..budgets import BUDGETS
-from ..errors import InputError, IsocortexError
+from ..errors import InputError
 from ..recipes import Grid
 from ..recipes import grid as crossed
 from ..shipped import shipped_path
@@ -106,7 +106,7 @@ def _train_grid(cells: Grid, **how: Any) -> None:
     """Train all cells; the first error is raised when the others have been tried."""
     from ..trained import train_all
 
-    errors: dict[str, IsocortexError] = {}
+    errors: dict[str, Exception] = {}
     with progress_bar() as bar:
         task = bar.add_task("cells", total=len(cells))
         for name, error in train_all([each.name for each in cells], **how):

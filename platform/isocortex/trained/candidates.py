@@ -7,7 +7,7 @@ from typing import Final
 
 from .. import settings, training
 from ..candidates import Candidate, Preprocessing
-from ..cards import CandidateCard, PartCard
+from ..cards import CandidateCard
 from ..fingerprints import fingerprint
 from ..recipes import Recipe
 from ..shipped import shipped_path
@@ -76,21 +76,19 @@ def trained_candidate(name: str) -> Candidate:
 
 
 def _card(trained: Trained) -> CandidateCard:
-    recipe = trained.recipe
-    parts: dict[str, PartCard] = dict(
-        zip((kind for kind, _ in recipe.parts), recipe.cards(), strict=True)
-    )
+    recipe, cards = trained.recipe, trained.recipe.cards()
+    architecture, objective, rule, diet, *_ = cards
     accuracy = float(trained.history.accuracy[-1])
     return CandidateCard(
         name=recipe.name,
-        summary="; ".join(card.summary for card in parts.values()),
-        architecture=parts["architecture"].term,
-        objective=parts["objective"].term,
-        learning_rule=parts["learning_rule"].term,
-        diet=parts["diet"].term,
+        summary="; ".join(card.summary for card in cards),
+        architecture=architecture.term,
+        objective=objective.term,
+        learning_rule=rule.term,
+        diet=diet.term,
         seed=recipe.seed,
         accuracy="" if math.isnan(accuracy) else f"linear readout {accuracy:.1%}",
-        source="; ".join(card.source for card in parts.values()),
-        bibtex="\n".join(dict.fromkeys(card.bibtex for card in parts.values() if card.bibtex)),
+        source="; ".join(card.source for card in cards),
+        bibtex="\n".join(dict.fromkeys(card.bibtex for card in cards if card.bibtex)),
         licence="BSD-3-Clause",
     )

@@ -37,7 +37,8 @@ def _plot_loss(axes: "Axes", history: xr.Dataset) -> None:
     steps = np.arange(1, history.sizes["step"] + 1)
     window = max(1, len(steps) // 50)
     axes.plot(steps, history.loss, color="0.8", linewidth=0.8)
-    axes.plot(steps, history.loss.rolling(step=window, min_periods=1).mean(), color="C0")
+    if len(steps):  # of a network that is not taught there are none
+        axes.plot(steps, history.loss.rolling(step=window, min_periods=1).mean(), color="C0")
     axes.set_ylabel("loss")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from ..errors import InputError, IsocortexError
+from ..errors import InputError
 from .candidates import train_recipe
 
 _PATIENCE: Final = "10s"
@@ -17,7 +17,7 @@ _PATIENCE: Final = "10s"
 
 def train_all(
     names: Sequence[str], *, workers: int = 1, scheduler: str | None = None, device: str = "cpu"
-) -> Iterator[tuple[str, IsocortexError | None]]:
+) -> Iterator[tuple[str, Exception | None]]:
     """Train the recipes of these names, and give each when it is done, with what went wrong.
 
     Each keeps its checkpoints in the home folder, so what was trained before costs nothing and what
@@ -25,18 +25,16 @@ def train_all(
     need the same home folder. Raises InputError where Dask is missing or does not answer.
     """
     with _executor(workers, scheduler) as executor:
-        futures = {executor.submit(_train_quietly, name, device): name for name in names}
+        wanted = dict.fromkeys(names)  # each once
+        futures = {executor.submit(_kept, name, device): name for name in wanted}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            error = future.exception()
+            yield futures[future], error if isinstance(error, Exception) else None
 
 
-def _train_quietly(name: str, device: str) -> IsocortexError | None:
-    """What went wrong, if it is of the kind that tells what to do."""
-    try:
-        train_recipe(name, device=device)
-    except IsocortexError as error:
-        return error
-    return None
+def _kept(name: str, device: str) -> None:
+    """Train one, and leave the network where it is kept: it need not come back."""
+    train_recipe(name, device=device)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,19 +12,30 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import InputError
 from .decoding import as_square, decoded
 from .diets import Diet, Images, Pixels
 
 _SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_HALVES: Final = ({"train", "test"}, {"train", "val"})
+_HALVES: Final = ({"train", "test"}, {"train", "val"}, {"train", "test", "val"})
 _EVERY: Final = 5
 """Without folders `train` and `test`, every fifth image of a category is to test on."""
 
 _DRAFTED: Final = 2
 """JPEGs are decoded at the least size that is still this many times as large as needed."""
+
+_UNREADABLE: Final = (
+    OSError,
+    SyntaxError,  # of broken PNGs
+    ValueError,
+    RuntimeError,  # of encrypted archives
+    zipfile.BadZipFile,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow and zipfile raise for files that are damaged, locked or far too large."""
 
 
 class Photograph(NamedTuple):
@@ -63,8 +75,8 @@ def open_files(path: Path) -> Iterator[Files]:
 def image_folder(path: Path, *, side: int) -> Diet:
     """The images of `path`, cut square at their middle and scaled to `side` pixels.
 
-    An image's folder is its category. Where the folders of categories stand in folders `train` and
-    `test` or `val`, these say what is trained on; otherwise every fifth image of a category, by
+    An image's folder is its category. Where all folders of categories stand in folders `train` and
+    `test`, `val` or both, only `train` is trained on; otherwise every fifth image of a category, by
     name, is to test on. Test images that look exactly like one to train on are left out. See
     `photograph_diet` for where the pixels are, and what is raised.
     """
@@ -154,7 +166,7 @@ def _square(name: str, files: Files, side: int) -> Pixels:
         with Image.open(BytesIO(files.read(name))) as image:
             image.draft("RGB", (_DRAFTED * side, _DRAFTED * side))
             return as_square(image, side)
-    except (UnidentifiedImageError, OSError) as error:
+    except _UNREADABLE as error:
         raise InputError(
             f"{files.path / name} can't be read as an image: {error}. Remove or mend it"
         ) from None

@@ -116,9 +116,9 @@ class Run:
     def begin(cls, recipe: Recipe, device: str) -> "Run":
         """The parts of a recipe put together, with its seed's weights."""
         diet = _diet(recipe.diet, settings.given())
-        objective: Objective = load_part("objective", recipe.objective)(diet)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
+            objective: Objective = load_part("objective", recipe.objective)(diet)
             network: Network = load_part("architecture", recipe.architecture)(diet.image_size)
             network.image_size = diet.image_size
             learner: Learner = load_part("learning_rule", recipe.rule)(network, objective)
