@@ -9,6 +9,8 @@ import pytest
 
 import isocortex
 from isocortex import registry
+from isocortex.cli.study import crossed_recipes
+from isocortex.shipped import shipped_recipes
 from tests.test_architecture import core_modules
 
 ROOT = Path(__file__).parents[1]
@@ -87,10 +89,16 @@ def row_of(kind, card):
 
 def test_every_part_of_the_zoo_has_its_row():
     lines = (ROOT / "docs" / "zoo.md").read_text().splitlines()
-    rows = {line for line in lines if line.startswith("| `") and line.count("|") == 6}
+    rows = {line for line in lines if re.match(r"\| `[^`@]+` \|", line) and line.count("|") == 6}
     kinds = ("architecture", "objective", "learning_rule", "diet", "constraint")
     expected = {row_of(kind, each.card) for kind in kinds for each in registry.entries(kind)}
     assert rows == expected
+
+
+def test_every_shipped_network_is_in_the_table_of_networks():
+    recipes = shipped_recipes()
+    named = re.findall(r"^\| `([^`]+@[^`]+)` \|", (ROOT / "docs" / "zoo.md").read_text(), re.M)
+    assert named == [each.name for each in recipes if each not in crossed_recipes(recipes)]
 
 
 def test_every_scorer_has_its_row_in_the_table_of_measures():
