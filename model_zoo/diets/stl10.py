@@ -66,7 +66,7 @@ def stl10(*, side: int, labelled: bool) -> Diet:
 
     The 8,000 to test on are the same with and without labels. At 96 pixels they are mapped from the
     original files, at others from scaled copies: neither is held in memory. Raises InputError where
-    a file is missing or not as long as it should be.
+    a file is missing or ends within an image.
     """
     folder = own_images("stl10", "STL-10", _GET) / _FOLDER
     test = Images(_pixels(folder / "test_X.bin", side), _labels(folder / "test_y.bin"))

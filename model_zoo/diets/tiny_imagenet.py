@@ -72,5 +72,10 @@ def _annotations(files: Files) -> dict[str, str]:
             f"{files.path} has no {_ANNOTATIONS}, so it is not Tiny ImageNet as it was published; "
             f"{_GET}, and set ISOCORTEX_TINY_IMAGENET to root"
         )
-    rows = (line.split("\t") for line in files.read(found[0]).decode().splitlines() if line)
+    rows = [line.split("\t") for line in files.read(found[0]).decode().splitlines() if line]
+    if short := [row for row in rows if len(row) < 2]:
+        raise InputError(
+            f"{files.path / found[0]} has a line {short[0][0]!r}; expected the name of an image, a "
+            "tab and its category: unpack it again"
+        )
     return {file: category for file, category, *_ in rows}

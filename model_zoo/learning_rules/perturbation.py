@@ -5,22 +5,22 @@ the update is the gradient. With k draws of noise on n numbers its variance is (
 squared gradient, and the angle between the two arccos √((k + 2)/(k + n + 1)).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isocortex.errors import IncompatibleError
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
-from ._noise import noise_like
+from ._noise import answering, noise_like, scaled
 
 _UNIT_NOISE: Final = 0.03
 _WEIGHT_NOISE: Final = 0.003
 """Standard deviations: small against responses and weights, large against rounding."""
+_INSTEAD: Final = "weight-perturbation"
+"""What to choose for networks whose units take no noise."""
 
 
 @learning_rule(
@@ -78,14 +78,14 @@ class _NodePerturbation(_Perturbation):
             nodes.append(answer)
             return answer
 
-        with self._hooked(remember):
+        with answering((self.network, self.head), remember, instead=_INSTEAD):
             quiet = self.head(self.network(inputs)).detach()
         credit = [torch.zeros_like(node) for node in nodes]
         for _ in range(self.draws):
             noise = [noise_like(node, _UNIT_NOISE, generator) for node in nodes]
             gains = self._gains(quiet, self._noisy_outputs(inputs, noise), batch)
             for total, each in zip(credit, noise, strict=True):
-                total += _scaled(each, gains) / (self.draws * _UNIT_NOISE**2)
+                total += scaled(each, gains, instead=_INSTEAD) / (self.draws * _UNIT_NOISE**2)
         torch.autograd.backward(nodes, credit)
         return self.objective.loss(quiet, batch)
 
@@ -102,7 +102,7 @@ class _NodePerturbation(_Perturbation):
                 )
             return answer + each
 
-        with self._hooked(add):
+        with answering((self.network, self.head), add, instead=_INSTEAD):
             outputs: Tensor = self.head(self.network(inputs))
         return outputs
 
@@ -116,42 +116,6 @@ class _NodePerturbation(_Perturbation):
             mixed[row] = noisy[row]
             changed.append(self.objective.loss(mixed, batch))
         return torch.stack(changed) - loss
-
-    @contextmanager
-    def _hooked(self, answered: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """While open, modules with weights see no graph but their own, and give `answered`."""
-
-        def after(module: nn.Module, inputs: tuple[Any, ...], answer: object) -> Tensor:
-            if not isinstance(answer, Tensor):
-                raise IncompatibleError(
-                    f"{type(module).__name__} gives several answers, of which it is not known "
-                    "which ones to perturb; choose weight-perturbation"
-                )
-            return answered(answer).detach()
-
-        modules = [each for root in (self.network, self.head) for each in root.modules()]
-        taught = [each for each in modules if any(p.requires_grad for p in each.parameters(False))]
-        hooks = [each.register_forward_pre_hook(_detach_inputs) for each in taught]
-        hooks += [each.register_forward_hook(after) for each in taught]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-
-def _detach_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(each.detach() if isinstance(each, Tensor) else each for each in inputs)
-
-
-def _scaled(noise: Tensor, gains: Tensor) -> Tensor:
-    """The noise of each input times its gain. Raises IncompatibleError if rows are not inputs."""
-    if len(noise) != len(gains):
-        raise IncompatibleError(
-            f"a module answers with {tuple(noise.shape)} to {len(gains)} inputs; node perturbation "
-            "needs one row for each; choose weight-perturbation"
-        )
-    return noise * gains.view(-1, *[1] * (noise.dim() - 1))
 
 
 class _WeightPerturbation(_Perturbation):

@@ -1,18 +1,14 @@
 """REINFORCE: what was chosen by chance, and earned more than usual, is made likelier."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from isocortex.errors import IncompatibleError
 from isocortex.registry import learning_rule
 from isocortex.training import Batch, Learner, Network, Objective
 
 from ._averages import follow
+from ._noise import answering, noise_like, scaled
 
 
 @learning_rule(
@@ -68,7 +64,14 @@ class _Reinforce(Learner):
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         inputs = torch.cat([self.objective.inputs(batch, generator)] * self.draws)
         nodes: list[tuple[Tensor, Tensor]] = []
-        with self._noisy(nodes, generator):
+
+        def left_to_chance(answer: Tensor) -> Tensor:
+            tried = noise_like(answer, 1.0, generator)
+            nodes.append((answer, tried))
+            return answer + self.noise * tried
+
+        roots = (self.network,) if self.noise else ()
+        with answering(roots, left_to_chance, instead="reinforce"):
             embedding = self.network(inputs)
         outputs = self.head(embedding.detach() if self.noise else embedding)
         chances = outputs.detach().softmax(dim=1).cpu()
@@ -78,49 +81,8 @@ class _Reinforce(Learner):
         surprise = functional.cross_entropy(outputs, choices, reduction="none")
         better = (rewards - self.usual.to(rewards)) / len(rewards)
         drives = [surprise, *(mean for mean, _ in nodes)]
-        credit = [better, *(_by_image(tried, -better / self.noise) for _, tried in nodes)]
+        credit = [better, *(scaled(t, -better / self.noise, instead="reinforce") for _, t in nodes)]
         torch.autograd.backward(drives, credit)
         follow(self.usual, rewards.mean(), int(self.get_buffer("seen")))
         self.get_buffer("seen").add_(1)
         return self.objective.loss(outputs[: len(batch)], batch).detach()
-
-    @contextmanager
-    def _noisy(
-        self, nodes: list[tuple[Tensor, Tensor]], generator: torch.Generator
-    ) -> Iterator[None]:
-        """While open, modules with weights answer with noise; `nodes` are their means and it."""
-
-        def after(module: nn.Module, inputs: tuple[Any, ...], answer: object) -> Tensor:
-            if not isinstance(answer, Tensor):
-                raise IncompatibleError(
-                    f"{type(module).__name__} gives several answers, of which it is not known "
-                    "which ones are left to chance; choose reinforce"
-                )
-            tried = torch.randn(answer.shape, generator=generator).to(answer)
-            nodes.append((answer, tried))
-            return (answer + self.noise * tried).detach()
-
-        taught = [
-            m for m in self.network.modules() if any(p.requires_grad for p in m.parameters(False))
-        ]
-        hooks = [each.register_forward_pre_hook(_detach_inputs) for each in taught if self.noise]
-        hooks += [each.register_forward_hook(after) for each in taught if self.noise]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-
-def _detach_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(each.detach() if isinstance(each, Tensor) else each for each in inputs)
-
-
-def _by_image(tried: Tensor, each: Tensor) -> Tensor:
-    """The noise of each image times its number. Raises IncompatibleError if rows are not images."""
-    if len(tried) != len(each):
-        raise IncompatibleError(
-            f"a module answers with {tuple(tried.shape)} to {len(each)} images; chances need one "
-            "row for each; choose reinforce"
-        )
-    return tried * each.view(-1, *[1] * (tried.dim() - 1))

@@ -187,6 +187,9 @@ def test_tiny_imagenet_without_its_annotations_is_refused(tiny, monkeypatch):
     annotations.write_text(annotations.read_text().replace("val_3.JPEG", "val_9.JPEG"))
     with pytest.raises(InputError, match=r"does not say what val_3\.JPEG is"):
         load_part("diet", "tiny-imagenet")()
+    annotations.write_text("val_0.JPEG n00000001\n")
+    with pytest.raises(InputError, match=r"has a line 'val_0\.JPEG n00000001'; expected the name"):
+        load_part("diet", "tiny-imagenet")()
     annotations.unlink()
     with pytest.raises(InputError, match=r"has no val/val_annotations.txt"):
         load_part("diet", "tiny-imagenet")()
