@@ -73,7 +73,8 @@ def _plot_ratio(axes: "Axes", history: xr.Dataset) -> None:
 
 def _plot_settling(axes: "Axes", history: xr.Dataset) -> None:
     _plot_each(axes, history.settling, "quantity")
-    axes.set_yscale("log")
+    if float(history.settling.min()) > 0:
+        axes.set_yscale("log")
     axes.set_ylabel("relaxation")
 
 
