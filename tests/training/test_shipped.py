@@ -174,7 +174,7 @@ def test_all_constraints_of_a_network_are_told(folder):
     assert all(card.source in told.source for card in cards)
     shipped_path(Recipe.parse(name)).touch()
     listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
-    assert listed[-1]["parts"]["constraint"] == ["non-negative", "sparse"]
+    assert listed[-1]["parts"][-2:] == [["constraint", "non-negative"], ["constraint", "sparse"]]
 
 
 def test_the_full_card_of_a_recipe_is_shown(folder):

@@ -29,11 +29,8 @@ def models(name: Name = None, as_json: AsJson = False) -> None:
     families = [registry.family_card(entry) for entry in registry.entries("candidate_family")]
     if as_json:
         shipped = [
-            {
-                "name": each.name,
-                "parts": {**dict(each.parts), "constraint": list(each.constraints)},
-            }
-            for each in shipped_recipes()
+            {"name": cell.name, "parts": list(cell.parts), "seeds": seeds}
+            for cell, seeds in _shipped_cells().items()
         ]
         print_json([*map(card_facts, cards), *map(card_facts, families), *shipped])
         return
@@ -170,11 +167,15 @@ def _show(card: Card, as_json: bool) -> None:
         print_facts(facts)
 
 
-def _shipped_rows() -> list[tuple[str, ...]]:
-    """The cells that are shipped, with their seeds."""
-    seeds: dict[Recipe, list[str]] = {}
+def _shipped_cells() -> dict[Recipe, list[int]]:
+    """The cells that are shipped, as their first seed, with all their seeds."""
+    seeds: dict[Recipe, list[int]] = {}
     for recipe in shipped_recipes():
-        seeds.setdefault(replace(recipe, seed=0), []).append(str(recipe.seed))
+        seeds.setdefault(replace(recipe, seed=0), []).append(recipe.seed)
+    return seeds
+
+
+def _shipped_rows() -> list[tuple[str, ...]]:
     return [
         (
             cell.name,
@@ -182,9 +183,9 @@ def _shipped_rows() -> list[tuple[str, ...]]:
             cell.objective,
             cell.rule,
             cell.diet,
-            ", ".join(own),
+            ", ".join(map(str, seeds)),
         )
-        for cell, own in seeds.items()
+        for cell, seeds in _shipped_cells().items()
     ]
 
 
