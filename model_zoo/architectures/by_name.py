@@ -10,6 +10,8 @@ from isocortex.errors import InputError, UnknownNameError
 from isocortex.registry import architecture
 from isocortex.training import Network
 
+from ._timm import timm_made
+
 
 @architecture(
     variants={
@@ -84,20 +86,7 @@ def _of_torchvision(name: str) -> nn.Module:
     return whole
 
 
-def _of_timm(name: str) -> nn.Module:
-    try:
-        import timm
-    except ImportError:
-        raise InputError(
-            f"timm makes {name} and is not installed; pip install 'isocortex[timm]' brings it"
-        ) from None
-    if name not in timm.list_models():
-        raise UnknownNameError.among("network of timm", name, timm.list_models())
-    whole: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
-    return whole
-
-
 _MAKERS: Final[Mapping[str, Callable[[str], nn.Module]]] = {
     "torchvision": _of_torchvision,
-    "timm": _of_timm,
+    "timm": timm_made,
 }

@@ -1,13 +1,13 @@
 """Small networks of timm, as they are: built by name, cut into their stages."""
 
 import re
-from typing import Any
 
 from torch import nn
 
-from isocortex.errors import InputError
 from isocortex.registry import architecture
 from isocortex.training import Network
+
+from ._timm import timm_made
 
 
 @architecture(
@@ -45,13 +45,7 @@ def timm_network(image_size: tuple[int, int], *, network: str) -> Network:
     Nothing is fitted to small images: of 32 pixels the last map is one place. Raises InputError
     where timm is not installed.
     """
-    try:
-        import timm
-    except ImportError:
-        raise InputError(
-            f"timm makes {network} and is not installed; pip install 'isocortex[timm]' brings it"
-        ) from None
-    whole: Any = timm.create_model(network, pretrained=False, num_classes=0)
+    whole = timm_made(network)
     return Network(_cut(whole), width=whole.head_hidden_size)
 
 

@@ -61,10 +61,19 @@ class Recipe:
     @property
     def name(self) -> str:
         """The id: `parse` gives the recipe back."""
-        architecture = "+".join((self.architecture, *self.constraints))
         budget = "" if self.budget == "pocket" else f":{self.budget}"
-        parts = f"{architecture}/{self.objective}/{self.rule}@{self.diet}"
+        parts = f"{self.constrained}/{self.objective}/{self.rule}@{self.diet}"
         return f"{parts}{budget}#{self.seed}"
+
+    @property
+    def constrained(self) -> str:
+        """The architecture with its constraints, `dann3+dale`."""
+        return "+".join((self.architecture, *self.constraints))
+
+    @property
+    def cell(self) -> "Recipe":
+        """The recipe of seed 0, which all seeds of a cell share."""
+        return replace(self, seed=0)
 
     @property
     def parts(self) -> tuple[tuple[PartKind, str], ...]:

@@ -33,8 +33,14 @@ def shipped_path(recipe: Recipe) -> Path:
     >>> shipped_path(Recipe.parse("conv4/contrast/feedback@shapes32#0")).name
     'conv4.contrast.feedback.shapes32.pocket.0.safetensors'
     """
-    architecture = "+".join((recipe.architecture, *recipe.constraints))
-    parts = (architecture, recipe.objective, recipe.rule, recipe.diet, recipe.budget, recipe.seed)
+    parts = (
+        recipe.constrained,
+        recipe.objective,
+        recipe.rule,
+        recipe.diet,
+        recipe.budget,
+        recipe.seed,
+    )
     return shipped_folder() / (".".join(map(str, parts)) + ".safetensors")
 
 

@@ -1,7 +1,6 @@
 """Commands that read the registry's cards: they import no torch and run no entry."""
 
-from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -160,7 +159,10 @@ def _cited(name: str) -> list[Card]:
 
 
 def _show(card: Card, as_json: bool) -> None:
-    facts = card_facts(card)
+    _show_facts(card_facts(card), as_json)
+
+
+def _show_facts(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
@@ -171,7 +173,7 @@ def _shipped_cells() -> dict[Recipe, list[int]]:
     """The cells that are shipped, as their first seed, with all their seeds."""
     seeds: dict[Recipe, list[int]] = {}
     for recipe in shipped_recipes():
-        seeds.setdefault(replace(recipe, seed=0), []).append(recipe.seed)
+        seeds.setdefault(recipe.cell, []).append(recipe.seed)
     return seeds
 
 
@@ -179,7 +181,7 @@ def _shipped_rows() -> list[tuple[str, ...]]:
     return [
         (
             cell.name,
-            "+".join((cell.architecture, *cell.constraints)),
+            cell.constrained,
             cell.objective,
             cell.rule,
             cell.diet,
@@ -205,8 +207,7 @@ def _recipe_facts(name: str) -> dict[str, object]:
 
 def _show_model(name: str, as_json: bool) -> None:
     if "@" in name:
-        facts = _recipe_facts(name)
-        print_json(facts) if as_json else print_facts(facts)
+        _show_facts(_recipe_facts(name), as_json)
         return
     families = {entry.name: entry for entry in registry.entries("candidate_family")}
     family, _, member = name.partition("/")
@@ -219,10 +220,7 @@ def _show_model(name: str, as_json: bool) -> None:
         return
     members = entry.load_sibling(registry.family_card(entry).members)()
     facts = {**card_facts(entry.card), "members": [f"{family}/{each}" for each in members]}
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+    _show_facts(facts, as_json)
 
 
 def _show_benchmark(name: str, as_json: bool) -> None:
@@ -243,7 +241,4 @@ def _show_benchmark(name: str, as_json: bool) -> None:
         "licence": data.licence,
         "sources": [data.source, measure.source],
     }
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+    _show_facts(facts, as_json)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import xarray as xr
@@ -33,9 +32,10 @@ def study(device: Device = "cpu", memory: Memory = None, as_json: AsJson = False
     On the recordings at hand, with the scorers that the data sets offer. What is stored is not
     scored again.
     """
-    crossing = crossed_recipes(shipped_recipes())
+    recipes = shipped_recipes()
+    crossing = crossed_recipes(recipes)
     wanted, simulated = recorded_or_simulated()
-    names = [recipe.name for recipe in shipped_recipes()]
+    names = [recipe.name for recipe in recipes]
     with open_store() as store:
         _, errors = score_models(names, wanted, store=store, engine=make_engine(device, memory))
         board = store.leaderboard(simulated=simulated)
@@ -52,8 +52,8 @@ def study(device: Device = "cpu", memory: Memory = None, as_json: AsJson = False
 
 def crossed_recipes(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
     """Those of which there are several seeds: the crossed core. Raises InputError without any."""
-    seeds = Counter(replace(each, seed=0) for each in recipes)
-    found = tuple(each for each in recipes if seeds[replace(each, seed=0)] > 1)
+    seeds = Counter(each.cell for each in recipes)
+    found = tuple(each for each in recipes if seeds[each.cell] > 1)
     if not found:
         raise InputError("no shipped network has several seeds: there is no crossing to attribute")
     return found

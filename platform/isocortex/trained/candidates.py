@@ -12,11 +12,11 @@ from ..fingerprints import fingerprint
 from ..recipes import Recipe
 from ..shipped import shipped_path
 from ..training import Keeper, Progress, Trained
+from ..training.diets import MIDDLE, SPREAD
 from .weights import read_network
 
-_MEAN: Final = (0.5, 0.5, 0.5)
-_SPREAD: Final = (0.25, 0.25, 0.25)
-"""As `training.diets` scales pixels."""
+_MEAN: Final = (MIDDLE / 255,) * 3
+_SPREAD: Final = (SPREAD / 255,) * 3
 
 
 def trained_folder(recipe: Recipe) -> Path:

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from ..errors import InputError, MismatchError
 from ..recipes import Recipe
 from ..shipped import HEADER, network_header
-from ..training import Network, Trained, load_part
+from ..training import Trained
+from ..training.loop import built_network
 from .facts import history_document, history_of, network_facts
 
 
@@ -40,7 +41,8 @@ def read_network(path: Path) -> Trained:
     """
     header = network_header(path)
     recipe = Recipe.parse(header["recipe"])
-    network = _built(recipe, tuple(header["image_size"]))
+    with torch.random.fork_rng(devices=[]):  # the weights it draws are replaced
+        network = built_network(recipe.architecture, tuple(header["image_size"]))
     weights = {
         name: each.float() if each.is_floating_point() else each
         for name, each in load_file(path).items()
@@ -51,14 +53,6 @@ def read_network(path: Path) -> Trained:
         raise MismatchError(f"{path} is not of today's {recipe.architecture}: {error}") from None
     history = history_of(header["history"])
     return Trained(recipe, network.eval(), history, header["seconds"])
-
-
-def _built(recipe: Recipe, image_size: tuple[int, int]) -> Network:
-    """The architecture of a recipe, with weights that are about to be replaced."""
-    with torch.random.fork_rng(devices=[]):
-        network: Network = load_part("architecture", recipe.architecture)(image_size)
-    network.image_size = image_size
-    return network
 
 
 def _halved(name: str, values: torch.Tensor) -> torch.Tensor:

@@ -13,8 +13,8 @@ from .parts import Batch
 
 Pixels = npt.NDArray[np.uint8]
 
-_MIDDLE: Final = 127.5
-_SPREAD: Final = 63.75
+MIDDLE: Final = 127.5
+SPREAD: Final = 63.75
 """Pixels become (x − 127.5)/63.75: a mean of .5 and a spread of .25 of the full range."""
 
 
@@ -57,7 +57,7 @@ class Images:
 
 
 def _tensor(pixels: Pixels) -> torch.Tensor:
-    scaled = (torch.from_numpy(pixels).to(torch.float32) - _MIDDLE) / _SPREAD
+    scaled = (torch.from_numpy(pixels).to(torch.float32) - MIDDLE) / SPREAD
     return scaled.movedim(-1, -3).contiguous()
 
 

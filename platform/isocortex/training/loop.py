@@ -119,8 +119,7 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             objective: Objective = load_part("objective", recipe.objective)(diet)
-            network: Network = load_part("architecture", recipe.architecture)(diet.image_size)
-            network.image_size = diet.image_size
+            network = built_network(recipe.architecture, diet.image_size)
             learner: Learner = load_part("learning_rule", recipe.rule)(network, objective)
         # Convolutions are a third faster where channels come last in memory.
         learner = learner.to(device).to(memory_format=torch.channels_last)
@@ -208,6 +207,13 @@ def _diet(name: str, given: tuple[tuple[str, str], ...]) -> Diet:
     """The diet of that name; settings say where a user's own images are."""
     diet: Diet = load_part("diet", name)()
     return diet
+
+
+def built_network(architecture: str, image_size: tuple[int, int]) -> Network:
+    """A network for images of that height and width, with weights drawn now."""
+    network: Network = load_part("architecture", architecture)(image_size)
+    network.image_size = image_size
+    return network
 
 
 def load_part(kind: PartKind, name: str) -> Callable[..., Any]:
