@@ -15,6 +15,7 @@ CORE = (
     "settings",
     "fingerprints",
     "fetching",
+    "jail",
     "code_hashes",
     "ontology",
     "cards",
@@ -56,22 +57,29 @@ CORE = (
     "store",
     "agreements",
     "runs",
+    "accounts",
+    "submissions",
+    "jobs",
+    "client",
     "cli",
 )
 """Each module imports only those before it."""
 
 SITE = (
     "__version__",
+    "accounts",
     "cards",
     "errors",
     "fingerprints",
+    "jobs",
     "ontology",
     "registry",
     "scores",
     "settings",
     "store",
+    "submissions",
 )
-"""What the site reads of the core: the cards and the store, never a scorer or a network."""
+"""What the site reads of the core: cards, store and queue, never a scorer or a network."""
 
 ENTRY_FOLDERS = (
     "scorers",

@@ -9,7 +9,12 @@
     ├── InputError               stimuli, responses or arguments that cannot be used
     │   └── MismatchError        two inputs that do not belong together
     ├── IncompatibleError        a combination that has no meaning, such as ridge on bare RDMs
+    ├── RejectedError            a submission has faults; all of them are listed
+    ├── JailError                a jailed process was stopped, or jails can't be had here
+    ├── AccessError              nobody is signed in, or who is may not do this
+    │   └── QuotaError           more was asked for than this account may have now
     └── StoreError               the database is missing, too old, too new or locked
+        └── LeaseLostError       the job is somebody else's by now, or was cancelled
 
 Every message says what came, what was expected and what to do.
 """
@@ -80,7 +85,39 @@ class IncompatibleError(IsocortexError, TypeError):
     exit_status = 8
 
 
+class RejectedError(IsocortexError, ValueError):
+    """A submission has faults; `faults` lists all of them, each with what to do."""
+
+    exit_status = 10
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class JailError(IsocortexError, RuntimeError):
+    """A jailed process was stopped (time, memory, a forbidden call), or jails can't be had here."""
+
+    exit_status = 11
+
+
+class AccessError(IsocortexError, PermissionError):
+    """Nobody is signed in, or who is may not do this."""
+
+    exit_status = 12
+
+
+class QuotaError(AccessError):
+    """More was asked for than this account may have now."""
+
+    exit_status = 13
+
+
 class StoreError(IsocortexError, RuntimeError):
     """The database is missing, too old, too new or locked."""
 
     exit_status = 9
+
+
+class LeaseLostError(StoreError):
+    """The job is somebody else's by now, or was cancelled; what was computed is not kept."""

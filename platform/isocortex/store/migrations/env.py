@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from isocortex.store import service  # noqa: F401 - its tables are part of the metadata
 from isocortex.store.schema import Table
 
 context.configure(

@@ -1,0 +1,1 @@
+"""Accounts: who may do what; passwords, sessions, tokens, and what was done."""

@@ -1,0 +1,1 @@
+"""The client: another isocortex over its REST API, as Python functions."""

@@ -1,0 +1,1 @@
+"""The jail: where files of strangers are parsed and their networks run."""

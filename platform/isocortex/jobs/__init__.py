@@ -1,0 +1,1 @@
+"""Jobs: who scores which submission, where, and what became of it."""

@@ -1,0 +1,1 @@
+"""Submissions: models of strangers, checked, stored, and loaded in a jail."""
