@@ -31,7 +31,7 @@ SHIPPED = (
         "dann4",
     ),
     *("blt3", "bl3", "bt3", "b3", "cornet", "deep-linear", "deep-linear-race", "gabor4"),
-    *("vit-tiny", "convnext-tiny"),
+    *("vit-tiny", "convnext-tiny", "two-compartment3"),
 )
 ARCHITECTURES = (*SHIPPED, "resnet18")
 
@@ -165,6 +165,48 @@ def test_top_down_signals_come_from_the_step_before():
     assert seen[0] is None
     assert seen[1] is states[0]
     assert seen[2] is states[1]
+
+
+def test_a_soma_settles_at_the_mean_of_its_dendrites_weighed_by_conductance():
+    area = made("two-compartment3", 8).double().blocks.area2
+    below, above = torch.rand(2, 12, 8, 8).double(), torch.rand(2, 48, 2, 2).double()
+    soma = None
+    for _ in range(80):
+        soma = area(below, soma, above)
+    apical = area.apical(functional.interpolate(above, size=(4, 4)))
+    expected = (1.0 * area.basal(below) + 0.8 * apical) / (0.1 + 1.0 + 0.8)
+    torch.testing.assert_close(soma, expected, rtol=0, atol=1e-12)
+
+
+def test_without_anything_above_a_soma_follows_its_basal_dendrite():
+    area = made("two-compartment3", 8).double().blocks.area2
+    below = torch.rand(2, 12, 8, 8).double()
+    first = area(below)
+    torch.testing.assert_close(first, 0.25 * 1.0 * area.basal(below))
+    second = area(below, first)
+    torch.testing.assert_close(second, first + 0.25 * (area.basal(below) - first - 0.1 * first))
+
+
+def test_apical_dendrites_hear_the_area_above_a_step_later():
+    network, heard = made("two-compartment3", 8).eval(), []
+    network.steps = 2
+    network.blocks.area1.register_forward_pre_hook(lambda _, given: heard.append(given[2]))
+    states = []
+    network.blocks.area2.register_forward_hook(lambda *given: states.append(given[-1]))
+    rates = network.answers(images(8))
+    assert heard[0] is None
+    assert torch.equal(heard[1], functional.relu(states[0]))
+    assert torch.equal(rates["area2"], functional.relu(states[1]))
+
+
+def test_cut_pyramidal_areas_answer_alike_and_teach_apart():
+    network = made("two-compartment3", 8)
+    whole, cut = network.answers(images(8)), network.answers(images(8), cut=True)
+    for name, answer in whole.items():
+        assert torch.equal(cut[name], answer)
+    cut["area2"].sum().backward()
+    taught = {name.split(".")[1] for name, p in network.named_parameters() if p.grad is not None}
+    assert taught == {"area2"}
 
 
 def test_areas_of_cornet_use_the_same_connections_at_each_step():

@@ -138,6 +138,14 @@ ARCHITECTURES: Final[tuple[Term, ...]] = (
         weight_sharing=True,
     ),
     _architecture(
+        "two-compartment",
+        "recurrent-convolutional",
+        "cells with a basal and an apical dendrite",
+        "Sacramento et al. 2018, NeurIPS",
+        recurrent=True,
+        weight_sharing=True,
+    ),
+    _architecture(
         "generative-hierarchy",
         "recurrent",
         "hierarchy whose levels predict the one below",
