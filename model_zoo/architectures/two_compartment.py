@@ -8,8 +8,6 @@ from torch.nn import functional
 from isocortex.registry import architecture
 from isocortex.training import Network
 
-from .bottom_up_lateral_top_down import RecurrentNetwork
-
 LEAK: Final = 0.1
 BASAL: Final = 1.0
 APICAL: Final = 0.8
@@ -52,8 +50,14 @@ class PyramidalArea(nn.Module):
         return potential
 
 
-class PyramidalNetwork(RecurrentNetwork):
+class PyramidalNetwork(Network):
     """Areas whose somata integrate their dendrites for `steps` steps; rates are rectified."""
+
+    def __init__(self, areas: list[PyramidalArea], *, width: int, steps: int) -> None:
+        blocks: dict[str, nn.Module] = {f"area{n}": area for n, area in enumerate(areas, start=1)}
+        blocks["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        super().__init__(blocks, width=width)
+        self.steps = steps
 
     def answers(self, images: Tensor, *, cut: bool = False) -> dict[str, Tensor]:
         """The rates of the areas at the last step, and their mean over space.
