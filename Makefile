@@ -12,7 +12,7 @@ export ISOCORTEX_MIRROR ?= $(MIRROR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo study identify serve test lint format bench clean
+.PHONY: help demo study identify serve test soak lint format bench load openapi clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ serve: $(READY) ## Serve the leaderboard and the REST API on http://127.0.0.1:80
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest
 
+soak: $(READY) ## Score 200 jobs while workers, server and database are harmed at random
+	$(BIN)/python -m pytest tests/jobs -m soak -s
+
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,6 +46,12 @@ format: $(READY) ## Bring the code into its form
 
 bench: $(READY) ## Measure speed and memory against peers, as ratios in one run
 	$(BIN)/python -m benchmarks
+
+load: $(READY) ## Measure the server with 300,000 scores: page, weights, requests a second, memory
+	$(BIN)/python -m benchmarks.load
+
+openapi: $(READY) ## Write docs/openapi.json anew
+	$(BIN)/python -m isocortex.web.openapi > docs/openapi.json
 
 clean: ## Remove what make and Python have made here
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

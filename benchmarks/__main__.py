@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from . import cases, encoding, learning_rules, matching, shape, similarity
+from . import cases, encoding, jobs, learning_rules, matching, shape, similarity
 from .timing import Measurement
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     wanted = sys.argv[1:]
     known = {
         name: case
-        for module in (cases, similarity, shape, matching, encoding, learning_rules)
+        for module in (cases, similarity, shape, matching, encoding, learning_rules, jobs)
         for name, case in module.CASES.items()
     }
     chosen = {name: case for name, case in known.items() if not wanted or name in wanted}

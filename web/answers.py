@@ -1,27 +1,37 @@
-"""From records and cards to the schemas of the API."""
+"""From records and cards to what the API answers, as plain values."""
 
-from collections.abc import Mapping
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from fastapi import Request, Response
+import numpy as np
 
 from isocortex import ontology
-from isocortex.cards import Kind
-from isocortex.store import LeaderboardRow, Store, StoredModel
+from isocortex.store import (
+    Leaderboard,
+    LeaderboardRow,
+    Store,
+    StoredBenchmark,
+    StoredModel,
+)
+from isocortex.store.columns import Positions
 
 from . import catalogue, schemas
 
+_CELL: Final = tuple(name for name in schemas.Cell.model_fields if name != "id")
 
-def model_summary(one: catalogue.KnownModel) -> schemas.ModelSummary:
+
+def model_summary(one: catalogue.KnownModel) -> dict[str, Any]:
     """A model in a list."""
-    return schemas.ModelSummary(
-        name=one.name,
-        summary=one.card["summary"],
-        licence=one.card["licence"],
-        fingerprint=None if one.stored is None else one.stored.fingerprint,
-        scores=0 if one.stored is None else one.stored.scores,
+    stored = one.stored
+    return {
+        "name": one.name,
+        "summary": one.card["summary"],
         **components(one.card),
-    )
+        "licence": one.card["licence"],
+        "parameters": None if stored is None else stored.parameters,
+        "fingerprint": None if stored is None else stored.fingerprint,
+        "scores": 0 if stored is None else stored.scores,
+    }
 
 
 def model_answer(card: catalogue.CardFacts, model: StoredModel | None) -> schemas.Model:
@@ -54,9 +64,32 @@ def benchmark_answer(one: catalogue.KnownBenchmark) -> schemas.Benchmark:
     )
 
 
-def card_list(store: Store, kind: Kind) -> schemas.CardList:
+def benchmark_tree(benchmarks: Iterable[StoredBenchmark]) -> list[schemas.BenchmarkNode]:
+    """Datasets, their regions and, below these, the benchmarks."""
+    datasets: dict[str, dict[str, list[str]]] = {}
+    for one in benchmarks:
+        datasets.setdefault(one.dataset, {}).setdefault(one.region, []).append(one.name)
+
+    def node(path: str, children: list[schemas.BenchmarkNode]) -> schemas.BenchmarkNode:
+        names = [name for child in children for name in child.benchmarks] or [path]
+        label = path.rpartition("/")[2]
+        return schemas.BenchmarkNode(path=path, label=label, benchmarks=names, children=children)
+
+    return [
+        node(
+            dataset,
+            [
+                node(f"{dataset}/{region}", [node(name, []) for name in names])
+                for region, names in regions.items()
+            ],
+        )
+        for dataset, regions in datasets.items()
+    ]
+
+
+def card_list(store: Store, kind: Any, viewer: int | None) -> schemas.CardList:
     """The cards of all datasets or scorers, with their benchmarks."""
-    known = catalogue.known_benchmarks(store).values()
+    known = catalogue.known_benchmarks(store, viewer=viewer).values()
     return schemas.CardList(
         items=[
             schemas.Card(
@@ -64,14 +97,32 @@ def card_list(store: Store, kind: Kind) -> schemas.CardList:
                 card=card,
                 benchmarks=[one.name for one in known if getattr(one, kind) == name],
             )
-            for name, card in catalogue.known_cards(store, kind).items()
+            for name, card in catalogue.known_cards(store, kind, viewer=viewer).items()
         ]
     )
 
 
-def leaderboard_row(row: LeaderboardRow) -> schemas.LeaderboardRow:
-    """A model's row, with its components' terms."""
-    return schemas.LeaderboardRow.model_validate({**vars(row), **components(row.card)})
+def leaderboard_rows(
+    board: Leaderboard, rows: Iterable[LeaderboardRow], wanted: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Rows with the wanted fields."""
+    place = {row.candidate: number for number, row in enumerate(board.rows)}
+    return [
+        {
+            name: value
+            for name, value in {
+                "candidate": row.candidate,
+                "fingerprint": row.fingerprint,
+                **components(row.card),
+                "parameters": row.parameters,
+                "covered": row.covered,
+                "standing": row.standing,
+            }.items()
+            if name in wanted
+        }
+        | ({"scores": _cells(board, place[row.candidate])} if "scores" in wanted else {})
+        for row in rows
+    ]
 
 
 def components(card: Mapping[str, str]) -> dict[str, str]:
@@ -79,11 +130,16 @@ def components(card: Mapping[str, str]) -> dict[str, str]:
     return {axis: card[axis] for axis in ontology.AXES}
 
 
-def link_next(request: Request, response: Response, **position: str | int | None) -> None:
-    """Name the address of the following page in the header `Link`, if there is one."""
-    ((key, value),) = position.items()
-    if value is None:
-        return
-    kept = [(name, text) for name, text in request.query_params.multi_items() if name != key]
-    query = urlencode([*kept, (key, value)])
-    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+def _cells(board: Leaderboard, row: int) -> dict[str, dict[str, Any]]:
+    """The cells of a row by benchmark, straight from the columns: there may be many."""
+    positions: Positions = board.positions[row]
+    having = np.flatnonzero(positions >= 0)
+    columns = board.columns.scores
+    numbers = [columns[name][positions[having]].tolist() for name in _CELL]
+    ids = columns["id"][positions[having]].tolist()
+    names = [board.benchmarks[place].name for place in having]
+    return {
+        name: {"id": score_id}
+        | {key: None if x != x else x for key, x in zip(_CELL, found, strict=True)}
+        for name, score_id, *found in zip(names, ids, *numbers, strict=True)
+    }

@@ -4,11 +4,13 @@ A registered entry that was never scored is listed, and so is what was scored an
 no longer): a card in the store is the one that was scored.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
+from isocortex import ontology
 from isocortex.cards import DatasetCard, Kind, card_facts
 from isocortex.errors import UnknownNameError
 from isocortex.registry import entries, find_entry
@@ -44,17 +46,19 @@ def registered_cards(kind: Kind) -> Mapping[str, CardFacts]:
     return {entry.name: card_facts(entry.card) for entry in entries(kind)}
 
 
-def known_models(store: Store) -> dict[str, KnownModel]:
-    """All models, by name."""
-    stored = {version.name: version for version in store.models()}
+def known_models(store: Store, *, viewer: int | None = None) -> dict[str, KnownModel]:
+    """All models by name: public ones, and the viewer's own."""
+    stored = {version.name: version for version in store.models(viewer=viewer)}
     cards = {**registered_cards("candidate"), **{name: one.card for name, one in stored.items()}}
     return {name: KnownModel(name, cards[name], stored.get(name)) for name in sorted(cards)}
 
 
-def find_model(store: Store, name: str) -> tuple[CardFacts, StoredModel | None]:
+def find_model(
+    store: Store, name: str, *, viewer: int | None = None
+) -> tuple[CardFacts, StoredModel | None]:
     """A model's card and, if it was scored, what the store holds. Raises UnknownNameError."""
     try:
-        model = store.model(name)
+        model = store.model(name, viewer=viewer)
     except UnknownNameError:
         pass
     else:
@@ -62,12 +66,13 @@ def find_model(store: Store, name: str) -> tuple[CardFacts, StoredModel | None]:
     try:
         return card_facts(find_entry("candidate", name).card), None
     except UnknownNameError:
-        raise UnknownNameError.among("model", name, known_models(store)) from None
+        known = known_models(store, viewer=viewer)
+        raise UnknownNameError.among("model", name, known) from None
 
 
-def known_benchmarks(store: Store) -> dict[str, KnownBenchmark]:
+def known_benchmarks(store: Store, *, viewer: int | None = None) -> dict[str, KnownBenchmark]:
     """All benchmarks, by name."""
-    stored = {benchmark.name: benchmark for benchmark in store.benchmarks()}
+    stored = {benchmark.name: benchmark for benchmark in store.benchmarks(viewer=viewer)}
     offered = {name: facts for name, facts in _offered().items() if name not in stored}
     used = {
         name: KnownBenchmark(name, one.dataset, one.region, one.scorer, one.simulated, one)
@@ -76,21 +81,35 @@ def known_benchmarks(store: Store) -> dict[str, KnownBenchmark]:
     return dict(sorted({**offered, **used}.items()))
 
 
-def find_benchmark(store: Store, name: str) -> KnownBenchmark:
+def find_benchmark(store: Store, name: str, *, viewer: int | None = None) -> KnownBenchmark:
     """The benchmark of that name. Raises UnknownNameError."""
-    known = known_benchmarks(store)
+    known = known_benchmarks(store, viewer=viewer)
     if name not in known:
         raise UnknownNameError.among("benchmark", name, known)
     return known[name]
 
 
-def known_cards(store: Store, kind: Kind) -> dict[str, CardFacts]:
+def known_cards(
+    store: Store, kind: Literal["dataset", "scorer"], *, viewer: int | None = None
+) -> dict[str, CardFacts]:
     """The cards of all datasets or scorers, by name."""
     used = {
         getattr(benchmark, kind): getattr(benchmark, f"{kind}_card")
-        for benchmark in store.benchmarks()
+        for benchmark in store.benchmarks(viewer=viewer)
     }
     return dict(sorted({**used, **registered_cards(kind)}.items()))
+
+
+def term_counts(store: Store, axis: ontology.Axis, *, viewer: int | None = None) -> Counter[str]:
+    """How many models name each term of an axis, or one below it."""
+    parents = {term.name: term.parent for term in ontology.terms(axis)}
+    counts: Counter[str] = Counter()
+    for one in known_models(store, viewer=viewer).values():
+        name: str | None = one.card[axis]
+        while name is not None:
+            counts[name] += 1
+            name = parents.get(name)
+    return counts
 
 
 @cache

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from isocortex.store import ScoreSlice, Standing, StoredScore
+import numpy as np
+
+from isocortex.store import Leaderboard, ScoreSlice, Standing, StoredScore
+from isocortex.store.leaderboards import values_at
 
 WIDTH: Final = 100.0
 """How wide a whisker is."""
@@ -48,6 +51,16 @@ def value_scale(scores: Iterable[StoredScore]) -> Scale:
     lows = [low for low, _ in ends if low is not None]
     highs = [high for _, high in ends if high is not None]
     return Scale(max(-0.5, min([0.0, *lows])), min(1.25, max([1.0, *highs])))
+
+
+def board_scale(board: Leaderboard, places: Sequence[int]) -> Scale:
+    """The same for the scores of the rows of a leaderboard at these places."""
+    positions = board.positions[list(places)]
+    lows = values_at(board.columns, "value_low", positions)
+    highs = values_at(board.columns, "value_high", positions)
+    low = min([0.0, *lows[np.isfinite(lows)]])
+    high = max([1.0, *highs[np.isfinite(highs)]])
+    return Scale(max(-0.5, float(low)), min(1.25, float(high)))
 
 
 def score_whisker(score: StoredScore, scale: Scale) -> Whisker:

@@ -1,149 +1,154 @@
-"""The pages: leaderboard, model, benchmarks, and the leaderboard as a file."""
+"""The pages of leaderboard, models and benchmarks, and the leaderboard as a file."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
-from isocortex import ontology
 from isocortex.errors import UnknownNameError
-from isocortex.store import Leaderboard, Store
+from isocortex.matrices import read_matrix
 
-from . import catalogue
-from .api import Opened
+from . import boards, catalogue, exports, trees
+from .badges import badge_text, badge_widths
+from .benchmark_views import benchmark_view
+from .boards import BoardQuery
+from .columns import AXIS_LABELS
 from .drawing import Whisker
-from .exports import leaderboard_csv
-from .filters import LeaderboardFilters, none_if_empty
-from .model_views import score_views
+from .images import heat_png
+from .model_views import model_view
+from .plausibility import STATEMENTS
 from .rendering import render
-from .tables import AXIS_LABELS, BenchmarkRow, benchmark_rows, components, make_table
+from .tables import BenchmarkRow, benchmark_rows, components, make_table
+from .viewing import Opened, Viewer
 
 router = APIRouter(include_in_schema=False)
 
-
-class PageFilters(LeaderboardFilters):
-    """What the leaderboard's page is asked for."""
-
-    data: Annotated[Literal["recorded", "simulated"] | None, BeforeValidator(none_if_empty)] = None
-    dataset: Annotated[str | None, BeforeValidator(none_if_empty)] = None
-    sort: str = "mean"
-    page: int = Field(1, ge=1)
-
-    def address(self, path: str = "/", **changes: object) -> str:
-        """The address of this page with these changes; what is usual is left out."""
-        asked = self.model_dump(exclude_defaults=True) | changes
-        kept = {key: value for key, value in asked.items() if value not in (None, "", [])}
-        return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
-
-
-Filters = Annotated[PageFilters, Query()]
+Asked = Annotated[BoardQuery, Depends(boards.asked)]
 
 
 @router.get("/")
-def leaderboard(request: Request, store: Opened, filters: Filters) -> Response:
-    """The leaderboard's page."""
-    board = _board(store, filters)
-    table = make_table(
-        board,
-        sort=filters.sort,
-        page=filters.page,
-        link=lambda sort: filters.address(sort=sort, page=None),
-    )
-    known = store.benchmarks()
+def leaderboard(request: Request, store: Opened, query: Asked, viewer: Viewer) -> Response:
+    """The leaderboard's page; an address that a form made is answered by the shorter one."""
+    if boards.is_untidy(request) and "hx-request" not in request.headers:
+        return RedirectResponse(query.address(), status_code=303)
+    board = boards.read_board(store, query, viewer)
+    known = store.benchmarks(viewer=viewer)
+    found = [one for one in known if one.simulated == board.simulated]
+    left_out = boards.left_out_nodes(query, found, known)
     context = {
         "board": board,
-        "table": table,
-        "filters": filters,
-        "axes": {axis: (label, ontology.terms(axis)) for axis, label in AXIS_LABELS.items()},
-        "datasets": sorted({one.dataset for one in known if one.simulated == board.simulated}),
+        "table": make_table(board, query),
+        "query": query,
+        "tree": trees.benchmark_tree(found, left_out, query.weights),
+        "known": found,
+        "axes": {axis: (AXIS_LABELS[axis], boards.axis_terms()[axis]) for axis in AXIS_LABELS},
+        "statements": STATEMENTS,
         "kinds": {one.simulated for one in known},
-        "export": _export_address(filters, board),
+        "frozen": store.frozen_boards(),
         "example": Whisker(point=46, low=36, high=58, zero=0, ceiling_low=84, ceiling_high=100),
     }
-    return render(request, "leaderboard.html", context)
+    answer = render(request, "leaderboard.html", context)
+    answer.headers["HX-Push-Url"] = query.address()
+    return answer
 
 
-@router.get("/leaderboard.csv")
-def leaderboard_file(store: Opened, filters: Filters) -> Response:
-    """The whole leaderboard under the same filters, as CSV."""
-    text = leaderboard_csv(_board(store, filters))
-    headers = {"Content-Disposition": 'attachment; filename="isocortex-leaderboard.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+@router.get("/leaderboard.{suffix}")
+def leaderboard_file(
+    store: Opened, query: Asked, viewer: Viewer, suffix: Literal["csv", "json", "bib"]
+) -> Response:
+    """The whole leaderboard under the same filters as a file, or what to cite for it."""
+    board = boards.searched(boards.read_board(store, query, viewer), query)
+    models = [row.candidate for row in board.rows]
+    return exports.leaderboard_file(board, suffix, models=models)
+
+
+@router.get("/embed")
+def embedded(
+    request: Request, store: Opened, query: Asked, rows: Annotated[int, Query(ge=1, le=50)] = 10
+) -> Response:
+    """The first rows of the leaderboard as a page that others may frame."""
+    board = boards.read_board(store, query)
+    found = [row for row in board.rows if boards.matches(row, query)]
+    context = {"board": board, "rows": found[:rows], "total": len(found), "query": query}
+    return render(request, "embed.html", context)
+
+
+@router.get("/badges/{name:path}.svg")
+def badge(request: Request, name: str, store: Opened, query: Asked) -> Response:
+    """A model's mean and rank as a picture."""
+    catalogue.find_model(store, name)
+    board = boards.read_board(store, query)
+    found = next((row for row in board.rows if row.candidate == name), None)
+    ranked = sum(row.standing is not None for row in board.rows)
+    text = badge_text(found, ranked)
+    left, right = badge_widths(text)
+    context = {"text": text, "left": left, "right": right, "width": round(left + right, 1)}
+    return render(request, "badge.html", context, media_type="image/svg+xml")
 
 
 @router.get("/models/{name:path}")
-def model(request: Request, name: str, store: Opened) -> Response:
+def model(request: Request, name: str, store: Opened, viewer: Viewer) -> Response:
     """A model's page."""
-    card, found = catalogue.find_model(store, name)
+    card, found = catalogue.find_model(store, name, viewer=viewer)
     terms = list(zip(AXIS_LABELS.values(), components(card), strict=True))
-    context = {
-        "name": name,
-        "card": card,
-        "terms": terms,
-        "model": found,
-        "views": score_views(found, store.benchmarks()),
-    }
-    return render(request, "model.html", context)
+    context = {"name": name, "card": card, "terms": terms, "model": found}
+    return render(request, "model.html", context | model_view(store, card, found, viewer=viewer))
 
 
 @router.get("/benchmarks")
-def benchmarks(request: Request, store: Opened) -> Response:
+def benchmarks(request: Request, store: Opened, viewer: Viewer) -> Response:
     """The list of all benchmarks, by dataset."""
-    known = catalogue.known_benchmarks(store).values()
-    cards = catalogue.known_cards(store, "dataset")
+    known = catalogue.known_benchmarks(store, viewer=viewer).values()
+    cards = catalogue.known_cards(store, "dataset", viewer=viewer)
     whole = [name for name in cards if ":" not in name or name.partition(":")[0] not in cards]
     parts: dict[str, list[catalogue.KnownBenchmark]] = {name: [] for name in whole}
     own = {name: [one for one in known if one.dataset == name] for name in parts}
     for one in known:
         if one.dataset not in parts:  # such as `cowley2023:210325`, one session of a dataset
             parts[one.dataset.partition(":")[0]].append(one)
-    context = {
-        "cards": cards,
-        "by_dataset": own,
-        "parts": parts,
-        "scorers": catalogue.known_cards(store, "scorer"),
-    }
+    context = {"cards": cards, "by_dataset": own, "parts": parts}
     return render(request, "benchmarks.html", context)
 
 
 @router.get("/benchmarks/{name:path}")
-def benchmark(request: Request, name: str, store: Opened) -> Response:
+def benchmark(request: Request, name: str, store: Opened, viewer: Viewer) -> Response:
     """A benchmark's page: what it asks, and how the models answer."""
-    one = catalogue.find_benchmark(store, name)
+    one = catalogue.find_benchmark(store, name, viewer=viewer)
     rows: tuple[BenchmarkRow, ...] = ()
     if one.stored is not None:
-        rows = benchmark_rows(store.leaderboard(simulated=one.simulated, benchmarks=[name]), name)
+        board = store.leaderboard(simulated=one.simulated, benchmarks=[name], viewer=viewer)
+        rows = benchmark_rows(board, name)
     context = {
         "benchmark": one,
-        "dataset": catalogue.known_cards(store, "dataset")[one.dataset],
-        "scorer": catalogue.known_cards(store, "scorer")[one.scorer],
+        "dataset": catalogue.known_cards(store, "dataset", viewer=viewer)[one.dataset],
+        "scorer": catalogue.known_cards(store, "scorer", viewer=viewer)[one.scorer],
         "rows": rows,
         "labels": AXIS_LABELS.values(),
     }
-    return render(request, "benchmark.html", context)
+    return render(request, "benchmark.html", context | benchmark_view(store, one, rows))
 
 
-def _export_address(filters: PageFilters, board: Leaderboard) -> str:
-    """Where the API has this leaderboard."""
-    names = [one.name for one in board.benchmarks] if filters.dataset else filters.benchmark
-    asked = {**filters.components, "benchmark": names, "simulated": board.simulated or None}
-    query = urlencode({key: value for key, value in asked.items() if value}, doseq=True)
-    return f"/api/v1/leaderboard?{query}" if query else "/api/v1/leaderboard"
+@router.get("/matrices/{dataset}/{region}.png")
+def matrix(dataset: str, region: str) -> Response:
+    """The dissimilarity matrix of a dataset's region as a picture, if it was made here."""
+    found = read_matrix(dataset, region)
+    if found is None:
+        raise UnknownNameError(
+            f"the matrix of {dataset}/{region} was not made here: isocortex matrices {dataset}"
+        )
+    return Response(heat_png(found.values), media_type="image/png")
 
 
-def _board(store: Store, filters: PageFilters) -> Leaderboard:
-    """The leaderboard of recorded data; of simulated ones if asked for, or if there are no others.
-
-    Raises UnknownNameError for a term, benchmark or dataset that is not there.
-    """
-    known = store.benchmarks()
-    only_simulated = bool(known) and all(one.simulated for one in known)
-    simulated = only_simulated if filters.data is None else filters.data == "simulated"
-    names = filters.benchmark
-    if filters.dataset is not None:
-        datasets = {one.dataset for one in known if one.simulated == simulated}
-        if filters.dataset not in datasets:
-            raise UnknownNameError.among("scored dataset", filters.dataset, sorted(datasets))
-        names = [one.name for one in known if one.dataset == filters.dataset]
-    return store.leaderboard(simulated=simulated, benchmarks=names or None, **filters.components)
+@router.get("/measures")
+def measures(request: Request, store: Opened) -> Response:
+    """What the scores are, and every measure with its claims."""
+    cards = catalogue.known_cards(store, "scorer")
+    used = {one.scorer for one in store.benchmarks()}
+    context = {
+        "families": {
+            kind: {name: card for name, card in cards.items() if card["family"] == kind}
+            for kind in ("similarity", "encoding")
+        },
+        "used": used,
+    }
+    return render(request, "measures.html", context)

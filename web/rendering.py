@@ -12,17 +12,28 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from starlette.routing import Match
 
 from isocortex import __version__
+
+from . import access
 
 MISSING: Final = "–"
 
 
 def render(
-    request: Request, name: str, context: Mapping[str, Any], *, status_code: int = 200
+    request: Request,
+    name: str,
+    context: Mapping[str, Any],
+    *,
+    status_code: int = 200,
+    media_type: str = "text/html",
 ) -> Response:
-    """The page of the template `name`."""
-    return _TEMPLATES.TemplateResponse(request, name, dict(context), status_code=status_code)
+    """The page of the template `name`, which also knows `visitor` and `csrf`."""
+    known = access.signed_in(request) | dict(context)
+    return _TEMPLATES.TemplateResponse(
+        request, name, known, status_code=status_code, media_type=media_type
+    )
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -74,6 +85,25 @@ def anchor(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
+PAGES: Final = (
+    *(("/", "Leaderboard"), ("/explore", "Explore"), ("/compare", "Compare")),
+    *(("/benchmarks", "Benchmarks"), ("/measures", "Measures"), ("/submit", "Submit")),
+    ("/api", "API"),
+)
+"""What every page links to, by address."""
+
+
+def pages(request: Request) -> tuple[tuple[str, str], ...]:
+    """Those of `PAGES` that this application has."""
+    scope = {"type": "http", "method": "GET", "headers": [], "root_path": ""}
+    routes = request.app.router.routes
+    return tuple(
+        page
+        for page in PAGES
+        if any(one.matches({**scope, "path": page[0]})[0] is Match.FULL for one in routes)
+    )
+
+
 def _environment() -> Environment:
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     environment = Environment(
@@ -85,7 +115,7 @@ def _environment() -> Environment:
     )
     filters = (number, path, shell, fact, breakable, anchor)
     environment.filters |= {function.__name__: function for function in filters}
-    environment.globals |= {"version": __version__, "link_or_text": link_or_text}
+    environment.globals |= {"version": __version__, "link_or_text": link_or_text, "pages": pages}
     return environment
 
 

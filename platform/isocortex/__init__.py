@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .cards import CandidateCard as CandidateCard
     from .cards import DatasetCard as DatasetCard
     from .cards import ScorerCard as ScorerCard
+    from .client.remote import Client as Client
     from .errors import IsocortexError as IsocortexError
     from .evaluation import evaluate as evaluate
     from .extraction import extract_geometries as extract_geometries
@@ -83,6 +84,7 @@ _NAMES = {
     ),
     "candidates": ("Candidate", "Preprocessing", "as_candidate"),
     "cards": ("CandidateCard", "DatasetCard", "ScorerCard"),
+    "client.remote": ("Client",),
     "errors": ("IsocortexError",),
     "evaluation": ("evaluate",),
     "extraction": ("extract_geometries", "extract_responses"),

@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transform
 from .cards import CandidateCard
 from .errors import InputError, UnknownNameError
 from .fingerprints import fingerprint
-from .networks import effect_sha256, module_facts, weights_sha256
+from .networks import count_parameters, effect_sha256, module_facts, weights_sha256
 from .ontology import AXES
 from .stimuli import Image
 
@@ -136,7 +136,7 @@ class Candidate:
     @property
     def parameters(self) -> int:
         """How many parameters the network has."""
-        return sum(parameter.numel() for parameter in self.module.parameters())
+        return count_parameters(self.module)
 
 
 def as_candidate(

@@ -13,6 +13,7 @@
     ├── JailError                a jailed process was stopped, or jails can't be had here
     ├── AccessError              nobody is signed in, or who is may not do this
     │   └── QuotaError           more was asked for than this account may have now
+    ├── ServerError              another isocortex can't be reached, or can't answer now
     └── StoreError               the database is missing, too old, too new or locked
         └── LeaseLostError       the job is somebody else's by now, or was cancelled
 
@@ -111,6 +112,12 @@ class QuotaError(AccessError):
     """More was asked for than this account may have now."""
 
     exit_status = 13
+
+
+class ServerError(IsocortexError, ConnectionError):
+    """Another isocortex can't be reached, can't answer now, or answered what can't be read."""
+
+    exit_status = 14
 
 
 class StoreError(IsocortexError, RuntimeError):

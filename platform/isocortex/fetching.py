@@ -51,11 +51,12 @@ class RemoteFile:
         return f"{parts.netloc}{parts.path}"
 
 
-def fetch(file: RemoteFile) -> Path:
+def fetch(file: RemoteFile, *, most_bytes: int | None = None) -> Path:
     """The path of a verified local copy of `file`; it is fetched on first use.
 
     The mirror is tried first, then the address itself. Nothing half-written ever bears the final
-    name. Raises ChecksumError if what came is another file, FetchError if nothing came.
+    name. Raises ChecksumError if what came is another file, FetchError if nothing came, or more
+    than `most_bytes` would.
     """
     target = settings.home() / "files" / file.mirror_path
     if target.exists():
@@ -64,25 +65,26 @@ def fetch(file: RemoteFile) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
-        arrived, origin = _obtain(file, Path(folder))
+        arrived, origin = _obtain(file, Path(folder), most_bytes)
         _verify(arrived, file, origin=origin)
         _pin(arrived, target, file)
         os.replace(arrived, target)  # noqa: PTH105 - atomic on one file system
     return target
 
 
-def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
+def _obtain(file: RemoteFile, folder: Path, most_bytes: int | None) -> tuple[Path, str]:
     """A copy of the file in `folder`, and where it came from."""
     mirror, tried = settings.mirror(), []
     if mirror and "://" not in mirror:
         source = Path(mirror).expanduser() / file.mirror_path
         if source.exists():
+            _Bounded(most_bytes).update(source.stat().st_size)
             return Path(shutil.copyfile(source, folder / "file")), str(source)
         tried.append(f"the mirror {mirror} has no {file.mirror_path}")
     urls = [f"{mirror.rstrip('/')}/{file.mirror_path}"] if mirror and "://" in mirror else []
     for url in [*urls, file.url]:
         try:
-            return _download(url, folder), url
+            return _download(url, folder, most_bytes), url
         except Exception as error:  # requests, urllib3 and the system each have their own tree
             tried.append(f"{url}: {_reason(error)}")
     raise FetchError(
@@ -92,11 +94,34 @@ def _obtain(file: RemoteFile, folder: Path) -> tuple[Path, str]:
     )
 
 
-def _download(url: str, folder: Path) -> Path:
+class _Bounded:
+    """Stops a download that grows too large: pooch tells it of each piece as of progress."""
+
+    def __init__(self, most_bytes: int | None) -> None:
+        self.most_bytes = most_bytes
+        self.total = 0
+        self.came = 0
+
+    def update(self, count: int) -> None:
+        """So many bytes more came. Raises FetchError if that is too many."""
+        self.came += count
+        if self.most_bytes is not None and self.came > self.most_bytes:
+            raise FetchError(f"it has more than the {self.most_bytes:,} bytes that are taken")
+
+    def reset(self) -> None:
+        """Begin to count again: pooch does so at the end."""
+        self.came = 0
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _download(url: str, folder: Path, most_bytes: int | None) -> Path:
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
-    downloader = pooch.HTTPDownloader(timeout=30)
+    bounded = _Bounded(most_bytes) if most_bytes is not None else False
+    downloader = pooch.HTTPDownloader(progressbar=bounded, timeout=30)
     return Path(pooch.retrieve(url, None, fname="file", path=folder, downloader=downloader))
 
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any, Final, cast
@@ -16,8 +17,29 @@ from .fingerprints import array_sha256, fingerprint
 from .stimuli import Image
 
 
+class StandIn(nn.Module, ABC):
+    """A module whose network runs elsewhere, and which says itself what decides its answers."""
+
+    @property
+    @abstractmethod
+    def weights_hash(self) -> str:
+        """The SHA-256 of the weights."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> Mapping[str, Any]:
+        """All else that decides the answers, as JSON-like facts."""
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """How many parameters the network has."""
+
+
 def weights_sha256(module: nn.Module) -> str:
     """The SHA-256 of all parameters and buffers with their names and types."""
+    if isinstance(module, StandIn):
+        return module.weights_hash
     state = dict(module.state_dict()) | dict(module.named_buffers())
     names = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
     return fingerprint({"names": names, "values": array_sha256(map(_bytes_of, state.values()))})
@@ -29,8 +51,17 @@ def module_facts(module: nn.Module) -> dict[str, Any]:
     Functions that are reached through another module's name or an object, and what a closure holds,
     are not seen.
     """
+    if isinstance(module, StandIn):
+        return dict(module.facts)
     parts = {name: _own_facts(part) for name, part in module.named_modules()}
     return {"parts": parts, "code": _source_of(module)}
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many parameters the module has."""
+    if isinstance(module, StandIn):
+        return module.parameter_count
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def effect_sha256(preprocessing: Callable[[Image], torch.Tensor]) -> str:

@@ -5,6 +5,9 @@
 | `ISOCORTEX_HOME` | folder of fetched files, caches, artifacts, database | the user's data folder |
 | `ISOCORTEX_MIRROR` | folder or URL laid out as `<host>/<path>`, tried before the internet | none |
 | `ISOCORTEX_DATABASE` | SQLAlchemy URL of the store | `isocortex.sqlite3` in the home folder |
+| `ISOCORTEX_SERVER` | the server that commands and `isocortex.Client` speak to | none |
+| `ISOCORTEX_TOKEN` | the token that is shown to it | none |
+| `ISOCORTEX_PRIVATE_WEBHOOKS` | 1: webhooks may reach private addresses, and by http | no |
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
 | `ISOCORTEX_MEMORY_BYTES` | what an extraction may add to the memory in use | half of the free |
 | `ISOCORTEX_CIFAR10` | CIFAR-10: torchvision's folder, or a zip | `cifar10` in the home folder |
@@ -45,6 +48,21 @@ def mirror() -> str | None:
 def database_url() -> str:
     """The SQLAlchemy URL of the store."""
     return os.environ.get("ISOCORTEX_DATABASE") or f"sqlite:///{home() / 'isocortex.sqlite3'}"
+
+
+def server() -> str | None:
+    """The address of the server that is spoken to, or None."""
+    return os.environ.get("ISOCORTEX_SERVER") or None
+
+
+def token() -> str | None:
+    """The token that is shown to that server, or None."""
+    return os.environ.get("ISOCORTEX_TOKEN") or None
+
+
+def private_webhooks() -> bool:
+    """Whether the operator lets webhooks reach private addresses, and speak http."""
+    return os.environ.get("ISOCORTEX_PRIVATE_WEBHOOKS") == "1"
 
 
 def own_images(diet: str) -> Path:

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def postgres() -> Iterator[Path]:
     """The socket folder of a running PostgreSQL server, which trusts the user `postgres`."""
     if not BINARIES:
         pytest.skip("needs PostgreSQL's server: apt install postgresql")
+    with postgres_server() as folder:
+        yield folder
+
+
+@contextmanager
+def postgres_server() -> Iterator[Path]:
+    """Such a server, as long as the block lasts."""
     folder = Path(tempfile.mkdtemp(prefix="isocortex-postgres-"))
     user = {}
     if os.geteuid() == 0:  # the server refuses to run as root

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
 
-from isocortex.errors import UnknownNameError
+from isocortex.errors import InputError, UnknownNameError
 from isocortex.scores import Ceiling, normalise
-from isocortex.store import Leaderboard, Store
+from isocortex.store import Leaderboard, Selection, Store, ranking
 from isocortex.store.ranking import normalised, ranks
 
 IT, V1 = benchmark_facts("faces/IT/rsa"), benchmark_facts("faces/V1/rsa")
@@ -196,3 +196,59 @@ def test_draws_are_normalised_as_scores_are(normalisation: str) -> None:
     raw, ceiling = np.array([-0.5, 0.0, 0.3]), Ceiling(lower=0.4, upper=0.8)
     one_by_one = [normalise(number, ceiling, normalisation) for number in raw.tolist()]
     assert normalised(raw, ceiling, normalisation).tolist() == one_by_one
+
+
+def test_weights_are_products_along_the_path(store: Store) -> None:
+    net = candidate_facts("net")
+    record_score(store, net, IT, 0.4)
+    record_score(store, net, V1, 0.2)
+    weights = (("faces", 2.0), ("faces/IT", 3.0), ("faces/V1/rsa", 0.5))
+    board = store.leaderboard(Selection(weights=weights))
+    assert board.weights == {IT.name: 2 * 3, V1.name: 2 * 0.5}
+    place = board.rows[0].standing
+    assert place is not None
+    assert place.mean == pytest.approx((6 * 0.4 / 0.8 + 1 * 0.2 / 0.8) / (6 + 1), abs=1e-15)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(small_store: Store, weight: float) -> None:
+    record_all(small_store, net=0.4)
+    with pytest.raises(InputError, match="from 0 to"):
+        small_store.leaderboard(Selection(weights=(("faces", weight),)))
+    with pytest.raises(UnknownNameError, match="did you mean faces"):
+        small_store.leaderboard(Selection(weights=(("face", 1.0),)))
+
+
+def test_large_leaderboards_are_as_unsure_as_their_scores(
+    small_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The errors of one dataset add up, those of two are independent."""
+    monkeypatch.setattr(ranking, "MOST_PAIRED", 0)
+    other = benchmark_facts("houses/IT/rsa")
+    for benchmark in (IT, V1, other):
+        record_score(small_store, candidate_facts("net"), benchmark, 0.4)
+    half = {}
+    for names in ([IT.name], [IT.name, V1.name], [IT.name, other.name]):
+        place = small_store.leaderboard(benchmarks=names).rows[0].standing
+        assert place is not None
+        assert place.mean_low is not None
+        assert place.mean_high is not None
+        half[tuple(names)] = (place.mean_high - place.mean_low) / 2
+    score = small_store.scores(benchmark=IT.name).scores[0]
+    assert score.value_high is not None
+    assert score.value_low is not None
+    own = (score.value_high - score.value_low) / 2
+    few = 0.1  # 400 draws tell a tail to a tenth
+    assert half[IT.name,] == pytest.approx(own, rel=few)
+    assert half[IT.name, V1.name] == pytest.approx(own, rel=few)
+    assert half[IT.name, other.name] == pytest.approx(own / 2**0.5, rel=few)
+
+
+def test_large_leaderboards_have_rank_intervals(
+    small_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "MOST_PAIRED", 0)
+    record_all(small_store, best=0.75, near=0.41, nearer=0.40, worst=-0.2)
+    found = {row.candidate: row.standing for row in small_store.leaderboard().rows}
+    places = {name: (one.rank_low, one.rank_high) for name, one in found.items() if one}
+    assert places == {"best": (1, 1), "near": (2, 3), "nearer": (2, 3), "worst": (4, 4)}

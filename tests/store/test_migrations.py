@@ -1,11 +1,26 @@
 """The revisions and the models draw one schema, up and down."""
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Engine, inspect
+from tests.store.seeded import ROWS, fill_tables, rows_of
 
 from isocortex.store import opening
 from isocortex.store.schema import Table
+
+
+def migrate(engine: Engine, target: str) -> None:
+    """Down to a revision, or up to the newest one."""
+    with opening.writing(engine) as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(opening._MIGRATIONS))
+        (command.upgrade if target == "head" else command.downgrade)(config, target)
+
+
+def tables_of(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
 def test_revisions_and_models_agree(url: str) -> None:
@@ -56,4 +71,26 @@ def test_going_down_leaves_nothing_and_up_again_works(url: str) -> None:
     assert inspect(engine).get_table_names() == ["alembic_version"]
     opening.upgrade_schema(engine)
     assert opening.schema_revision(engine) == opening.newest_revision()
+    engine.dispose()
+
+
+def test_rows_of_every_table_survive_going_down_and_up(url: str) -> None:
+    """What a revision adds is lost on its way down; all else is as it was, and can be added to."""
+    engine = opening.open_engine(url)
+    opening.upgrade_schema(engine)
+    fill_tables(engine)
+    newest = tables_of(engine)
+    before = {name: rows_of(engine, name) for name in newest}
+    assert all(len(rows) == (1 if name == "revision" else ROWS) for name, rows in before.items())
+    for revision in opening._known_revisions()[1:]:
+        migrate(engine, revision)
+        kept = tables_of(engine)
+        assert kept < newest
+        migrate(engine, "head")
+        after = {name: rows_of(engine, name) for name in newest}
+        assert after == {name: before[name] if name in kept else [] for name in newest}
+        fill_tables(engine, only=newest - kept)
+        assert {name: rows_of(engine, name) for name in newest} == before
+    migrate(engine, "base")
+    assert tables_of(engine) == set()
     engine.dispose()

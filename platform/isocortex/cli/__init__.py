@@ -12,14 +12,20 @@ from ._app import app
 from ._output import print_error
 
 # Importing a room registers its commands.
+from . import accounts as _accounts  # noqa: F401  isort: skip
 from . import agreement as _agreement  # noqa: F401  isort: skip
+from . import database as _database  # noqa: F401  isort: skip
+from . import converting as _converting  # noqa: F401  isort: skip
 from . import listing as _listing  # noqa: F401  isort: skip
+from . import matrices as _matrices  # noqa: F401  isort: skip
 from . import parts as _parts  # noqa: F401  isort: skip
 from . import planning as _planning  # noqa: F401  isort: skip
 from . import scoring as _scoring  # noqa: F401  isort: skip
 from . import serving as _serving  # noqa: F401  isort: skip
 from . import study as _study  # noqa: F401  isort: skip
+from . import submitting as _submitting  # noqa: F401  isort: skip
 from . import training as _training  # noqa: F401  isort: skip
+from . import working as _working  # noqa: F401  isort: skip
 
 __all__ = ["app", "main"]
 

@@ -1,41 +1,72 @@
-"""The command that says what an extraction will take, before it runs."""
+"""The command that says what scoring will take, before it runs: one model, or a sweep of many."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..benchmarks import Benchmark
+from ..errors import FetchError
+from ..jobs.sweeps import Step, Sweep, plan_submission, plan_sweep
+from ..store import Store, open_store
+from ..store.schema import now
+from ..store.submitted import StoredSubmission
 from ._app import app
 from ._benchmarks import load_fitting, wanted_names
-from ._output import print_json, print_note, print_table
+from ._output import print_error, print_json, print_note, print_table
 from .listing import AsJson
 from .scoring import Device, Layers, Memory, Reduce, Scorers, Wished, make_engine
 
 if TYPE_CHECKING:
+    from ..answers import Engine
+    from ..client.submission_schemas import SubmissionChecked
     from ..planning import LayerPlan, Plan
 
 
 @app.command()
 def plan(
-    model: Annotated[str, typer.Argument(help="The candidate that would be scored.")],
+    models: Annotated[list[str], typer.Argument(help="The candidates that would be scored.")],
     benchmark: Wished = None,
     scorer: Scorers = None,
     layer: Layers = None,
     device: Device = "cpu",
     memory: Memory = None,
     reduce: Reduce = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many workers a sweep has.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Show what scoring a model will take: passes, memory, disk and time.
+    """Show what scoring will take: passes, memory, disk and time.
 
-    The network sees one stimulus of each set, no more. `isocortex score` keeps to the plan; what
-    the cache holds already is not in it.
+    The networks see one stimulus of each set, no more. `isocortex score` keeps to the plan; what
+    the cache holds already is not in it. Of several models, the whole sweep is shown: each is
+    loaded and run once for all benchmarks, and what is stored is not scored again.
     """
-    from ..runs import answers_for, load_candidate
-
-    candidate = load_candidate(model, layers=tuple(layer) if layer else None)
     engine = make_engine(device, memory, reduce)
     asked = benchmark or []
     wanted = load_fitting(wanted_names(asked, scorer or []), asked=asked)
+    layers = tuple(layer) if layer else None
+    if len(models) == 1:
+        _plan_one(models[0], wanted, layers=layers, engine=engine, as_json=as_json)
+        return
+    with open_store() as store:
+        sweep = plan_sweep(models, wanted, store=store, engine=engine, layers=layers)
+    _print_sweep(sweep, workers, as_json=as_json)
+    for name, error in sweep.errors.items():
+        print_error(f"{name}: {error}")
+    for error in sweep.errors.values():
+        raise error
+
+
+def _plan_one(
+    model: str,
+    wanted: list[Benchmark],
+    *,
+    layers: tuple[str, ...] | None,
+    engine: "Engine",
+    as_json: bool,
+) -> None:
+    from ..runs import answers_for, load_candidate
+
+    candidate = load_candidate(model, layers=layers)
     plans = {
         answers.stimuli.name: answers.plan()
         for answers, _ in answers_for(candidate, wanted, engine=engine)
@@ -72,6 +103,114 @@ def _print_plan(title: str, found: "Plan") -> None:
         caption=f"{found.summary}. The cap is {shown_bytes(found.cap)}; a forward pass takes about "
         f"{found.pass_seconds:.0f} s in batches of {found.batch_size}",
     )
+
+
+def _print_sweep(sweep: Sweep, workers: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_sweep_facts(sweep, workers))
+        return
+    print_table(
+        "Sweep",
+        ("model", "stimuli", "passes", "to score", "stored", "memory", "disk", "time"),
+        [_step_row(step) for step in sweep.steps],
+        caption=_sweep_caption(sweep, workers),
+    )
+
+
+def print_submission_plan(checked: "SubmissionChecked", store: Store) -> None:
+    """Show what scoring a checked submission will take, if it is a network in a file."""
+    if checked.kind not in ("onnx", "weights"):
+        return
+    facts = checked.model_dump(include={*_SHARED})
+    submission = StoredSubmission(
+        **facts,
+        key="",
+        account=checked.model.partition("/")[0],
+        account_id=0,
+        version=0,
+        created_at=now(),
+        withdrawn_at=None,
+    )
+    try:
+        benchmarks = load_fitting(checked.benchmarks, asked=checked.benchmarks)
+    except FetchError as error:
+        print_note(f"what it will take can't be told: {error}")
+        return
+    _print_sweep(plan_submission(submission, benchmarks, store=store), 1, as_json=False)
+
+
+_SHARED: Final = ("model", "kind", "visibility", "card", "source", "blob", "content_hash")
+
+
+def _step_row(step: Step) -> tuple[str, ...]:
+    from ..planning import shown_bytes
+
+    found = step.extraction
+    return (
+        step.model,
+        step.stimuli,
+        str(step.passes) if found or not step.benchmarks else "cached",
+        str(len(step.benchmarks)),
+        str(len(step.stored)),
+        shown_bytes(found.memory_bytes) if found else "–",
+        shown_bytes(found.disk_bytes) if found else "–",
+        shown_seconds(step.seconds) + ("+" if step.untimed else ""),
+    )
+
+
+def _sweep_caption(sweep: Sweep, workers: int) -> str:
+    from ..planning import shown_bytes
+
+    wanted = sum(len(step.benchmarks) for step in sweep.steps)
+    untimed = sum(len(step.untimed) for step in sweep.steps)
+    told = (
+        f"{len(sweep.loading)} models, {wanted} scores in {sweep.passes} passes: "
+        f"{shown_seconds(sweep.seconds)} of one worker, {shown_seconds(sweep.lasts(workers))} with "
+        f"{workers}; {shown_bytes(sweep.memory_bytes)} of memory and "
+        f"{shown_bytes(sweep.disk_bytes)} of disk for each"
+    )
+    if untimed:
+        told += f". + : not counted is the scoring of {untimed}, as nothing like it was timed here"
+    return told
+
+
+def shown_seconds(seconds: float) -> str:
+    """A time for people.
+
+    >>> shown_seconds(3.2), shown_seconds(90), shown_seconds(9000)
+    ('3 s', '2 min', '2.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _sweep_facts(sweep: Sweep, workers: int) -> dict[str, Any]:
+    return {
+        "models": list(sweep.loading),
+        "passes": sweep.passes,
+        "seconds": sweep.seconds,
+        "lasts_seconds": sweep.lasts(workers),
+        "workers": workers,
+        "memory_bytes": sweep.memory_bytes,
+        "disk_bytes": sweep.disk_bytes,
+        "loading_seconds": dict(sweep.loading),
+        "errors": {name: str(error) for name, error in sweep.errors.items()},
+        "steps": [
+            {
+                "model": step.model,
+                "stimuli": step.stimuli,
+                "benchmarks": list(step.benchmarks),
+                "stored": list(step.stored),
+                "passes": step.passes,
+                "seconds": step.seconds,
+                "scoring_seconds": dict(step.scoring),
+                "untimed": list(step.untimed),
+                "extraction": step.extraction and _facts(step.extraction),
+            }
+            for step in sweep.steps
+        ],
+    }
 
 
 def _geometry(layer: "LayerPlan") -> str:

@@ -9,6 +9,7 @@ import typer
 from .. import registry, settings
 from ..benchmarks import Benchmark, offered_benchmarks
 from ..errors import FetchError, IsocortexError
+from ..matrices import write_matrices
 from ..scores import Score, score_facts
 from ..store import Leaderboard, LeaderboardRow, Store, StoredScore, open_store
 from ._app import app
@@ -179,6 +180,8 @@ def demo(device: Device = "cpu", memory: Memory = None) -> None:
     with open_store() as store:
         _, errors = score_models(names, wanted, store=store, engine=engine)
         board = store.leaderboard(simulated=simulated)
+    for name, recording in {each.recording.card.name: each.recording for each in wanted}.items():
+        write_matrices(name, recording=recording)
     print_leaderboard(board)
     for name, error in errors.items():
         if not isinstance(error, FetchError):

@@ -1,7 +1,11 @@
 """Where scores are kept: a database for numbers and cards, a folder for arrays."""
 
+from .criteria import Criteria
 from .facts import BenchmarkFacts, CandidateFacts, DatasetFacts, ScorerFacts
+from .leaderboards import Selection
+from .listing import ScoreQuery
 from .records import (
+    FrozenBoard,
     Leaderboard,
     LeaderboardRow,
     PairedDifference,
@@ -20,14 +24,18 @@ from .running import OpenRun
 __all__ = [
     "BenchmarkFacts",
     "CandidateFacts",
+    "Criteria",
     "DatasetFacts",
+    "FrozenBoard",
     "Leaderboard",
     "LeaderboardRow",
     "OpenRun",
     "PairedDifference",
     "ScorePage",
+    "ScoreQuery",
     "ScoreSlice",
     "ScorerFacts",
+    "Selection",
     "Standing",
     "Store",
     "StoredBenchmark",

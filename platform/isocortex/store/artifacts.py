@@ -39,16 +39,17 @@ class Artifacts:
 
     def load_detail(self, sha256: str) -> xr.Dataset:
         """The detail of that SHA-256. Raises StoreError if it is missing or damaged."""
-        return _as_detail(self._read(sha256))
+        return _as_detail(self.read(sha256))
 
     def load_array(self, sha256: str, name: str) -> np.ndarray[Any, Any] | None:
         """One array of a detail, or None if the detail does not hold it; quicker than the whole."""
-        return load(self._read(sha256)).get(name)
+        return load(self.read(sha256)).get(name)
 
     def _path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / f"{sha256}.safetensors"
 
-    def _read(self, sha256: str) -> bytes:
+    def read(self, sha256: str) -> bytes:
+        """The bytes of a detail, as safetensors. Raises StoreError if missing or damaged."""
         path = self._path(sha256)
         try:
             content = path.read_bytes()
@@ -60,6 +61,16 @@ class Artifacts:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StoreError(f"{path} is damaged: delete it, and score again with --force")
         return content
+
+
+def encode_detail(detail: xr.Dataset) -> bytes:
+    """The detail as a safetensors file. Raises InputError for what can't be kept."""
+    return _as_bytes(detail)
+
+
+def decode_detail(content: bytes) -> xr.Dataset:
+    """The detail that `encode_detail` wrote; anything may be raised for other bytes."""
+    return _as_detail(content)
 
 
 def _as_bytes(detail: xr.Dataset) -> bytes:

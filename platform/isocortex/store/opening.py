@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 BUSY_SECONDS: Final = 30
 """How long a writer waits for another one before it gives up."""
 
+_POSTGRES: Final = {
+    "connect_timeout": 10,
+    # Or a process that was frozen within a transaction would keep all others out for ever.
+    "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s",
+}
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x150C0  # any number that nobody else locks on a PostgreSQL server
 _WRITES: Final = "isocortex_writes"
@@ -30,7 +35,7 @@ def open_engine(url: str) -> Engine:
             return _sqlite_engine(parsed)
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-            return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            return create_engine(parsed, pool_pre_ping=True, connect_args=_POSTGRES)
     except ModuleNotFoundError as error:
         raise StoreError(f"{error}; pip install 'isocortex[postgres]' brings it") from None
     except (ArgumentError, NoSuchModuleError):

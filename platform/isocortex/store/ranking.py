@@ -4,16 +4,25 @@ Each score keeps its raw number for many resamples of stimuli; equal positions a
 all candidates of a benchmark version. So each resample yields a whole leaderboard, and the ranks of
 one candidate over these leaderboards are its rank interval. Where two candidates rise and fall with
 the same stimuli, their ranks are told apart although their own intervals overlap.
+
+The resamples of a large leaderboard fit no memory. Its draws are normal, as wide as the scores' own
+intervals, and independent from candidate to candidate; the errors of one dataset, which share
+stimuli, are taken to add up. Its intervals are therefore wider than paired ones, never narrower
+than what the scores themselves say.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from ..scores import Ceiling
-from .records import Standing, StoredBenchmark, StoredScore
+from .columns import Columns, Numbers, Positions
+from .records import Standing, StoredScore
 
 Draws = npt.NDArray[np.float64]
 ReadDraws = Callable[[StoredScore], Draws | None]
@@ -22,31 +31,57 @@ ReadDraws = Callable[[StoredScore], Draws | None]
 CONFIDENCE: Final = 0.95
 """The probability that the intervals of ranks and means hold."""
 
+MOST_PAIRED: Final = 20_000
+"""A leaderboard of more scores is resampled without its scores' own draws."""
+
+_NORMAL_DRAWS: Final = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """The counted scores: `positions` (candidate, benchmark) among `columns`, and the weights."""
+
+    columns: Columns = field(repr=False)
+    positions: Positions = field(repr=False)
+    weights: Numbers
+
+    def complete(self) -> Positions:
+        """The rows with a value on every benchmark; none if there are no benchmarks."""
+        if not self.positions.size:
+            return np.zeros(0, np.intp)
+        return np.flatnonzero(np.isfinite(self.numbers("value")).all(axis=1))
+
+    def numbers(self, name: str, rows: Positions | slice = slice(None)) -> Numbers:
+        """One number of each score, NaN where there is none: (candidate, benchmark)."""
+        positions = self.positions[rows]
+        return np.where(positions >= 0, self.columns.scores[name][positions], np.nan)
+
+    def mean(self, values: Numbers) -> Numbers:
+        """The weighted mean over benchmarks, which are the last axis."""
+        return np.asarray((values * self.weights).sum(axis=-1) / self.weights.sum())
+
 
 def standings(
-    rows: Mapping[str, Mapping[str, StoredScore]],
-    counted: Sequence[StoredBenchmark],
-    read_draws: ReadDraws,
-) -> dict[str, Standing]:
-    """The standing of each candidate that has a value on all `counted` benchmarks.
+    contest: Contest, normalisations: Sequence[str], read_draws: ReadDraws
+) -> dict[int, Standing]:
+    """The standing of each row that has a value on all counted benchmarks.
 
-    `rows` maps candidates to their scores by benchmark. Costs one sort of the candidates for each
+    `normalisations` are those of the benchmarks. Costs one sort of the candidates for each
     resample.
     """
-    complete = {
-        candidate: [scores[benchmark.name] for benchmark in counted]
-        for candidate, scores in rows.items()
-        if counted and all(has_value(scores.get(benchmark.name)) for benchmark in counted)
-    }
-    if not complete:
+    rows = contest.complete()
+    if not len(rows):
         return {}
-    means = np.array([np.mean([score.value for score in row]) for row in complete.values()])
+    means = contest.mean(contest.numbers("value", rows))
     rank = ranks(means[:, None])[:, 0]
-    draws = [_mean_draws(row, counted, read_draws) for row in complete.values()]
-    intervals = _intervals(means, draws)
+    if len(rows) * len(normalisations) > MOST_PAIRED:
+        intervals = _intervals(means, list(_normal_draws(contest, rows, means)))
+    else:
+        drawn = [_mean_draws(contest, row, normalisations, read_draws) for row in rows]
+        intervals = _intervals(means, drawn)
     return {
-        candidate: Standing(rank=int(place), mean=float(mean), **interval)
-        for candidate, place, mean, interval in zip(complete, rank, means, intervals, strict=True)
+        int(row): Standing(rank=int(place), mean=float(mean), **interval)
+        for row, place, mean, interval in zip(rows, rank, means, intervals, strict=True)
     }
 
 
@@ -55,10 +90,15 @@ def ranks(values: Draws) -> npt.NDArray[np.int64]:
 
     `values` and the result are (candidate, resample).
     """
-    found = np.empty(values.shape, dtype=np.int64)
-    for resample, column in enumerate(-values.T):
-        found[:, resample] = 1 + np.searchsorted(np.sort(column), column)
-    return found
+    falling = -values.T  # (resample, candidate): sorting runs along memory
+    order = np.argsort(falling, axis=1)
+    in_order = np.take_along_axis(falling, order, axis=1)
+    places = np.arange(falling.shape[1])[None].repeat(len(falling), axis=0)
+    places[:, 1:][in_order[:, 1:] == in_order[:, :-1]] = 0
+    first = np.maximum.accumulate(places, axis=1)
+    found = np.empty_like(order)
+    np.put_along_axis(found, order, first + 1, axis=1)
+    return np.asarray(found.T, np.int64)
 
 
 def normalised(raw: Draws, ceiling: Ceiling, normalisation: str) -> Draws:
@@ -68,24 +108,42 @@ def normalised(raw: Draws, ceiling: Ceiling, normalisation: str) -> Draws:
     return raw / ceiling.upper
 
 
-def has_value(score: StoredScore | None) -> bool:
-    """Whether there is such a score, and a ceiling that gives it a normalised value."""
-    return score is not None and score.value is not None
-
-
 def _mean_draws(
-    row: Sequence[StoredScore], counted: Sequence[StoredBenchmark], read_draws: ReadDraws
+    contest: Contest, row: int, normalisations: Sequence[str], read_draws: ReadDraws
 ) -> Draws | None:
     """The mean value over the benchmarks in each resample, None if one of them kept no draws."""
     drawn = []
-    for score, benchmark in zip(row, counted, strict=True):
+    for position, normalisation in zip(contest.positions[row], normalisations, strict=True):
+        score = contest.columns.score(int(position))
         raw = read_draws(score)
         if raw is None or score.ceiling is None:
             return None
-        drawn.append(normalised(raw, score.ceiling, benchmark.normalisation))
+        drawn.append(normalised(raw, score.ceiling, normalisation))
     length = min(len(raw) for raw in drawn)
-    means: Draws = np.array([raw[:length] for raw in drawn]).mean(axis=0)
-    return means
+    return contest.mean(np.array([raw[:length] for raw in drawn]).T)
+
+
+def _normal_draws(contest: Contest, rows: Positions, means: Numbers) -> Draws:
+    """Means as if drawn anew with their standard errors: (candidate, resample)."""
+    confidence = contest.numbers("confidence", rows)
+    width = contest.numbers("value_high", rows) - contest.numbers("value_low", rows)
+    errors = width / (2 * special.ndtri((1 + confidence) / 2)) * contest.weights
+    names = [contest.columns.benchmarks[place].dataset for place in _benchmarks(contest, rows)]
+    datasets = list(dict.fromkeys(names))
+    of_dataset = np.array([[name == dataset for dataset in datasets] for name in names], float)
+    error = np.sqrt(((errors @ of_dataset) ** 2).sum(axis=1)) / contest.weights.sum()
+    return np.asarray(means[:, None] + error[:, None] * _spread(len(rows)))
+
+
+@lru_cache(4)
+def _spread(candidates: int) -> Draws:
+    return np.random.default_rng(0).standard_normal((candidates, _NORMAL_DRAWS))
+
+
+def _benchmarks(contest: Contest, rows: Positions) -> list[int]:
+    """The position of each counted benchmark's version."""
+    found = contest.columns.scores["benchmark"][contest.positions[rows[0]]]
+    return [int(place) for place in found]
 
 
 def _intervals(means: Draws, draws: Sequence[Draws | None]) -> list[dict[str, Any]]:

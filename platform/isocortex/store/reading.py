@@ -1,20 +1,14 @@
-"""What is read: queries that return frozen records, each within one transaction of its caller.
-
-Only current scores are read, and, unless a version is asked for by its fingerprint, only those of
-the version of each candidate and benchmark that was scored last: versions never mix.
-"""
+"""What is read: queries that return frozen records, each within one transaction of its caller."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnExpressionArgument, Connection, Row, Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnExpressionArgument, Connection, Row, Select, func, literal, select
 
-from .. import ontology
 from ..scores import Ceiling
 from .records import (
-    Components,
     ScoreSlice,
     StoredBenchmark,
     StoredCandidate,
@@ -26,7 +20,6 @@ from .schema import (
     BenchmarkVersion,
     Candidate,
     CandidateVersion,
-    Component,
     Dataset,
     DatasetVersion,
     Environment,
@@ -35,9 +28,9 @@ from .schema import (
     Score,
     Scorer,
     ScorerVersion,
-    Table,
 )
 from .schema import ScoreSlice as SliceRow
+from .sight import Sight
 
 Conditions = Sequence[ColumnExpressionArgument[bool]]
 
@@ -64,24 +57,9 @@ def data_version(connection: Connection) -> str:
     return f"{row.identity[:12]}-{row.number}"
 
 
-def current(
-    *,
-    candidates: Sequence[str] | None = None,
-    benchmarks: Sequence[str] | None = None,
-    after: int | None = None,
-) -> Conditions:
-    """The condition of being a score that counts: current, of the versions scored last.
-
-    Only those of these candidates and benchmarks, and with an id below `after`.
-    """
-    return [
-        Score.is_current,
-        Score.candidate_version_id.in_(_latest(CandidateVersion, CandidateVersion.candidate_id)),
-        Score.benchmark_version_id.in_(_latest(BenchmarkVersion, BenchmarkVersion.benchmark_id)),
-        *([Candidate.name.in_(candidates)] if candidates is not None else []),
-        *([Benchmark.name.in_(benchmarks)] if benchmarks is not None else []),
-        *([Score.id < after] if after is not None else []),
-    ]
+def identity(connection: Connection) -> str:
+    """What this database is known by; its last 20 digits are told to nobody."""
+    return connection.execute(select(Revision.identity)).scalar_one()
 
 
 def of_versions(candidate_fingerprint: str, benchmark_fingerprint: str) -> Conditions:
@@ -93,24 +71,22 @@ def of_versions(candidate_fingerprint: str, benchmark_fingerprint: str) -> Condi
     ]
 
 
-def with_components(components: Components) -> Conditions:
-    """The condition of having these terms, or terms below them. Raises UnknownNameError."""
-    conditions = []
-    for axis in ontology.AXES:
-        if (name := components.get(axis)) is not None:
-            term = aliased(Component)
-            named = select(term.id).where(term.axis == axis, term.name.in_(_below(axis, name)))
-            conditions.append(getattr(CandidateVersion, f"{axis}_id").in_(named))
-    return conditions
+def of_id(score_id: int) -> Conditions:
+    """The condition of being this score, current or not."""
+    return [Score.id == score_id]
 
 
-def candidate_names(connection: Connection) -> list[str]:
-    """The names of all candidates that have current scores."""
-    scored = select(CandidateVersion.candidate_id).join(
-        Score, Score.candidate_version_id == CandidateVersion.id
-    )
-    query = select(Candidate.name).where(Candidate.id.in_(scored.where(Score.is_current)))
-    return list(connection.scalars(query.order_by(Candidate.name)))
+def candidate_names(connection: Connection) -> dict[int, str]:
+    """The names of all candidates by id, seen or not."""
+    return {row.id: row.name for row in connection.execute(select(Candidate.id, Candidate.name))}
+
+
+def last_score(connection: Connection, *, until: datetime | None = None) -> int:
+    """The id of the newest score, of all or of those made until then; 0 if there is none."""
+    query = select(func.max(Score.id))
+    if until is not None:
+        query = query.where(Score.created_at <= until)
+    return connection.scalar(query) or 0
 
 
 def read_scores(
@@ -134,28 +110,14 @@ def read_slices(
     return {score_id: tuple(listed) for score_id, listed in parts.items()}
 
 
-def read_candidates(
-    connection: Connection, *, name: str | None = None
-) -> tuple[StoredCandidate, ...]:
-    """Versions of candidates with current scores, scored last first; all, or those of one name."""
-    last, scores = func.max(Score.id), func.count(Score.id)
-    query = (
-        select(Candidate.name, *CandidateVersion.__table__.columns, scores.label("scores"))
-        .join(CandidateVersion, CandidateVersion.candidate_id == Candidate.id)
-        .join(Score, Score.candidate_version_id == CandidateVersion.id)
-        .where(Score.is_current, *([Candidate.name == name] if name is not None else []))
-        .group_by(Candidate.name, CandidateVersion.id)
-        .order_by(last.desc())
-    )
-    return tuple(_stored_candidate(row) for row in connection.execute(query))
-
-
-def read_benchmarks(
-    connection: Connection, *, simulated: bool | None = None
-) -> tuple[StoredBenchmark, ...]:
-    """The version of each benchmark that was scored last, by name; only simulated ones, or none."""
-    latest = _latest(BenchmarkVersion, BenchmarkVersion.benchmark_id)
-    versions = select(
+def read_versions(
+    connection: Connection,
+) -> tuple[dict[int, StoredCandidate], dict[int, StoredBenchmark]]:
+    """All versions of candidates and of benchmarks by id, none of which counts its scores yet."""
+    candidates = select(
+        Candidate.name, *CandidateVersion.__table__.columns, literal(0).label("scores")
+    ).join(CandidateVersion, CandidateVersion.candidate_id == Candidate.id)
+    benchmarks = select(
         Benchmark.name,
         *BenchmarkVersion.__table__.columns,
         Dataset.name.label("dataset"),
@@ -166,23 +128,22 @@ def read_benchmarks(
         Scorer.name.label("scorer"),
         ScorerVersion.card.label("scorer_card"),
         ScorerVersion.options,
+        literal(0).label("candidates"),
     ).join(BenchmarkVersion, BenchmarkVersion.benchmark_id == Benchmark.id)
-    query = (
-        versions.join(DatasetVersion, BenchmarkVersion.dataset_version_id == DatasetVersion.id)
+    benchmarks = (
+        benchmarks.join(DatasetVersion, BenchmarkVersion.dataset_version_id == DatasetVersion.id)
         .join(Dataset, DatasetVersion.dataset_id == Dataset.id)
         .join(ScorerVersion, BenchmarkVersion.scorer_version_id == ScorerVersion.id)
         .join(Scorer, ScorerVersion.scorer_id == Scorer.id)
-        .where(BenchmarkVersion.id.in_(latest))
-        .order_by(Benchmark.name)
     )
-    if simulated is not None:
-        query = query.where(DatasetVersion.simulated.is_(simulated))
-    counts = _candidates_by_benchmark(connection)
-    return tuple(_stored_benchmark(row, counts[row.id]) for row in connection.execute(query))
+    return (
+        {row.id: _stored_candidate(row) for row in connection.execute(candidates)},
+        {row.id: _stored_benchmark(row) for row in connection.execute(benchmarks)},
+    )
 
 
-def read_runs(connection: Connection, *, limit: int) -> tuple[StoredRun, ...]:
-    """The last runs, newest first, whatever became of them."""
+def read_runs(connection: Connection, sight: Sight, *, limit: int) -> tuple[StoredRun, ...]:
+    """The last runs of candidates that are seen, newest first, whatever became of them."""
     query = (
         _joined_to_run(
             select(
@@ -193,25 +154,13 @@ def read_runs(connection: Connection, *, limit: int) -> tuple[StoredRun, ...]:
             )
         )
         .join(Environment, Run.environment_id == Environment.id)
+        .where(sight.condition())
         .order_by(Run.id.desc())
         .limit(limit)
     )
     rows = connection.execute(query)
     kept = StoredRun.__dataclass_fields__
     return tuple(StoredRun(**{name: getattr(row, name) for name in kept}) for row in rows)
-
-
-def _latest(table: type[Table], owner: InstrumentedAttribute[int]) -> Select[Any]:
-    """The ids of the version of each owner to which the newest current score belongs."""
-    version_id = Score.__table__.c[f"{table.__tablename__}_id"]
-    newest = (
-        select(func.max(Score.id))
-        .join(table, version_id == table.id)
-        .where(Score.is_current)
-        .group_by(owner)
-    )
-    chosen = Score.__table__.alias()
-    return select(chosen.c[version_id.name]).where(chosen.c.id.in_(newest))
 
 
 def _joined(query: Select[Any]) -> Select[Any]:
@@ -226,24 +175,6 @@ def _joined_to_run(query: Select[Any]) -> Select[Any]:
         .join(Benchmark, BenchmarkVersion.benchmark_id == Benchmark.id)
         .join(DatasetVersion, BenchmarkVersion.dataset_version_id == DatasetVersion.id)
     )
-
-
-def _below(axis: ontology.Axis, name: str) -> set[str]:
-    """The term and all below it; the ontology lists parents before their children."""
-    below = {ontology.find_term(axis, name).name}
-    for term in ontology.terms(axis):
-        if term.parent in below:
-            below.add(term.name)
-    return below
-
-
-def _candidates_by_benchmark(connection: Connection) -> Mapping[int, int]:
-    query = (
-        select(Score.benchmark_version_id, func.count())
-        .where(*current())
-        .group_by(Score.benchmark_version_id)
-    )
-    return defaultdict(int, {row[0]: row[1] for row in connection.execute(query)})
 
 
 def _stored_score(row: Row[Any]) -> StoredScore:
@@ -268,6 +199,8 @@ def _stored_candidate(row: Row[Any]) -> StoredCandidate:
     )
 
 
-def _stored_benchmark(row: Row[Any], candidates: int) -> StoredBenchmark:
-    kept = set(StoredBenchmark.__dataclass_fields__) - {"candidates"}
-    return StoredBenchmark(**{name: getattr(row, name) for name in kept}, candidates=candidates)
+def _stored_benchmark(row: Row[Any]) -> StoredBenchmark:
+    return StoredBenchmark(**{name: getattr(row, name) for name in _BENCHMARK_FIELDS})
+
+
+_BENCHMARK_FIELDS: Final = tuple(StoredBenchmark.__dataclass_fields__)

@@ -1,11 +1,17 @@
 """What the store gives back: frozen dataclasses, never rows of the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import numpy as np
+import numpy.typing as npt
 
 from ..scores import Ceiling
+
+if TYPE_CHECKING:
+    from .columns import Columns
 
 SliceKind = Literal["layer", "subject", "fold"]
 
@@ -161,6 +167,7 @@ class LeaderboardRow:
     candidate: str
     fingerprint: str
     card: Mapping[str, Any]
+    parameters: int
     scores: Mapping[str, StoredScore]
     covered: int
     standing: Standing | None
@@ -171,14 +178,19 @@ class Leaderboard:
     """Candidates × benchmarks: those with a standing by rank, then the others by coverage.
 
     Only the version that was scored last of each candidate and benchmark takes part. Ranks are
-    among the rows of this table. `counted` names the benchmarks that the mean is taken over.
+    among the rows of this table. `counted` names the benchmarks that the mean is taken over, and
+    `weights` says what each of them weighs in it. `positions` (row, benchmark) are those of the
+    scores in `columns`, -1 where there is none.
     """
 
     simulated: bool
     benchmarks: tuple[StoredBenchmark, ...]
     counted: tuple[str, ...]
+    weights: Mapping[str, float]
     rows: tuple[LeaderboardRow, ...]
     data_version: str
+    columns: "Columns" = field(repr=False, compare=False)
+    positions: npt.NDArray[np.intp] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,3 +212,19 @@ class PairedDifference:
     joint_high: float | None
     p: float | None
     confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenBoard:
+    """A leaderboard that stays: versions of benchmarks, their weights, scores up to a last one.
+
+    `weights` and `versions` (fingerprints) are by the name of the benchmark.
+    """
+
+    name: str
+    summary: str
+    simulated: bool
+    weights: Mapping[str, float]
+    versions: Mapping[str, str]
+    last_score_id: int
+    created_at: datetime

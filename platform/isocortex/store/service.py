@@ -10,6 +10,7 @@
 A `job` is one submission on one benchmark, and the truth about it. `attempt` is its fencing token:
 it grows whenever a worker takes the job, and whoever holds an older one can't change the row.
 `beat` is its lease: the holder counts it up, and a job whose beat stands still is taken away.
+`turn` grows from claim to claim: the account whose turn was longest ago is served next.
 """
 
 from datetime import datetime
@@ -120,9 +121,7 @@ class Submission(Table):
 
     __tablename__ = "submission"
     __table_args__ = (
-        CheckConstraint(
-            "kind in ('activations', 'weights', 'onnx', 'hub', 'plugin')", name="kind"
-        ),
+        CheckConstraint("kind in ('activations', 'weights', 'onnx', 'hub', 'plugin')", name="kind"),
         CheckConstraint(VISIBILITY, name="visibility"),
         UniqueConstraint("account_id", "model", "version"),
         Index(
@@ -173,10 +172,12 @@ class Job(Table):
             "state in ('queued', 'running', 'done', 'failed', 'dead', 'cancelled')", name="state"
         ),
         UniqueConstraint("submission_id", "benchmark"),
+        Index("jobs_of_an_account", "account_id", "turn"),
         Index(
             "jobs_to_do",
             "priority",
-            "queued_at",
+            "account_id",
+            "id",
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
         ),
@@ -196,6 +197,7 @@ class Job(Table):
     attempt: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
     beat: Mapped[int] = mapped_column(BigInteger, default=0)
+    turn: Mapped[int] = mapped_column(BigInteger, default=0)
     worker: Mapped[str | None] = mapped_column(NAME)
     progress: Mapped[dict[str, Any]]
     error: Mapped[str | None] = mapped_column(Text)

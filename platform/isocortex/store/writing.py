@@ -108,8 +108,13 @@ def finish_run(connection: Connection, run_id: int, score: Score, *, detail: str
     score_id = _made_id(made.inserted_primary_key)
     if slices := [part | {"score_id": score_id} for part in slice_values(score.detail)]:
         connection.execute(insert(schema.ScoreSlice), slices)
-    connection.execute(update(schema.Revision).values(number=schema.Revision.number + 1))
+    count_revision(connection)
     return score_id
+
+
+def count_revision(connection: Connection) -> None:
+    """Tell all readers that what they made of the data before is out of date."""
+    connection.execute(update(schema.Revision).values(number=schema.Revision.number + 1))
 
 
 def fail_run(connection: Connection, run_id: int, error: str) -> None:

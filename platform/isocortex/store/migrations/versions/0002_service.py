@@ -154,7 +154,7 @@ def _create_jobs() -> None:
         _text("benchmark", 255),
         _text("state", 9),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("priority", "attempt", "tries")),
-        _large("beat"),
+        *(_large(name) for name in ("beat", "turn")),
         _text("worker", 255, nullable=True),
         _json("progress"),
         sa.Column("error", sa.Text),
@@ -168,7 +168,9 @@ def _create_jobs() -> None:
         ),
         sa.UniqueConstraint("submission_id", "benchmark"),
     )
-    _index_where("jobs_to_do", "job", ["priority", "queued_at"], "state = 'queued'", unique=False)
+    op.create_index("jobs_of_an_account", "job", ["account_id", "turn"])
+    to_do = ["priority", "account_id", "id"]
+    _index_where("jobs_to_do", "job", to_do, "state = 'queued'", unique=False)
     _index_where("jobs_being_done", "job", ["account_id"], "state = 'running'", unique=False)
     op.create_table(
         "event",
@@ -263,6 +265,4 @@ def _index_where(
 ) -> None:
     """Index these columns of the rows under this condition only."""
     where = sa.text(condition)
-    op.create_index(
-        name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where
-    )
+    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,241 @@
+"""Submissions and uploads: what somebody asks to have scored, and the files that came for it."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from ..errors import InputError, RejectedError
+from . import service, submitting, writing
+from .keys import new_key
+from .opening import reading
+from .schema import now
+from .submitted import QUOTAS as QUOTAS
+from .submitted import VISIBILITIES as VISIBILITIES
+from .submitted import CheckedSubmission as CheckedSubmission
+from .submitted import StoredSubmission as StoredSubmission
+from .submitted import StoredUpload as StoredUpload
+from .submitted import SubmissionKind as SubmissionKind
+from .submitted import Usage as Usage
+from .submitted import Visibility as Visibility
+
+
+class Submissions:
+    """The submissions and uploads of a store, reached as `store.submissions`.
+
+    Unknown keys raise UnknownNameError, more than an account may have QuotaError.
+    """
+
+    def __init__(self, engine: Engine, quotas: Usage = QUOTAS) -> None:
+        self.engine = engine
+        self.quotas = quotas
+
+    def add(self, account_id: int, checked: CheckedSubmission) -> tuple[StoredSubmission, bool]:
+        """The submission, and whether it is new: the same content is given back as it is.
+
+        Other content under a name that the account used before becomes that name's next version.
+        Nothing is queued yet. Raises RejectedError if its file is not the account's.
+        """
+
+        def work(connection: Connection) -> tuple[StoredSubmission, bool]:
+            same = submitting.same_content(connection, account_id, checked.content_hash)
+            if same is not None:
+                return same, False
+            asked = Usage(open_submissions=1, queued_jobs=len(checked.benchmarks))
+            submitting.require_room(connection, account_id, asked, self.quotas)
+            if checked.blob and not submitting.may_use(connection, account_id, checked.blob):
+                raise RejectedError([f"blob: you uploaded no file with SHA-256 {checked.blob}"])
+            key = submitting.insert_submission(connection, account_id, checked)
+            return submitting.found_submission(connection, key), True
+
+        return writing.commit(self.engine, work)
+
+    def find(self, key: str) -> StoredSubmission:
+        """The submission of that key."""
+        with reading(self.engine) as connection:
+            return submitting.found_submission(connection, key)
+
+    def of_account(
+        self,
+        account_id: int,
+        *,
+        withdrawn: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> tuple[StoredSubmission, ...]:
+        """Up to `limit` of the account's submissions, newest first, from below the key `before`."""
+        table = service.Submission
+        query = submitting.all_submissions().where(table.account_id == account_id)
+        if not withdrawn:
+            query = query.where(table.withdrawn_at.is_(None))
+        if before is not None:
+            earlier = select(table.id).where(table.key == before).scalar_subquery()
+            query = query.where(table.id < earlier)
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(table.id.desc()).limit(limit))
+            return tuple(map(submitting.stored_submission, rows))
+
+    def of_model(self, model: str) -> tuple[StoredSubmission, ...]:
+        """All versions of `account/model` that are not withdrawn, newest first."""
+        table = service.Submission
+        query = submitting.all_submissions().where(
+            table.model == model, table.withdrawn_at.is_(None)
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(table.version.desc()))
+            return tuple(map(submitting.stored_submission, rows))
+
+    def publish(self, key: str, visibility: Visibility) -> StoredSubmission:
+        """The submission, which is shown as `visibility` says from now on, as its scores are.
+
+        Raises InputError for a word that is no visibility, if it was withdrawn, and if a later
+        version of the model, which decides for all of them, is shown otherwise.
+        """
+        if visibility not in VISIBILITIES:
+            raise InputError(
+                f"visibility is {visibility!r}; expected {', '.join(VISIBILITIES[:-1])} or private"
+            )
+
+        def work(connection: Connection) -> StoredSubmission:
+            found = submitting.found_submission(connection, key)
+            if found.withdrawn_at is not None:
+                raise InputError(f"{found.model} version {found.version} was withdrawn")
+            submitting.require_newest(connection, found, visibility)
+            table = service.Submission
+            own = (table.key == key, table.withdrawn_at.is_(None))
+            done = connection.execute(update(table).where(*own).values(visibility=visibility))
+            if done.rowcount == 1:  # or it was withdrawn a moment ago, and stays hidden
+                submitting.show_as(connection, found.model, visibility)
+            return submitting.found_submission(connection, key)
+
+        return writing.commit(self.engine, work)
+
+    def withdraw(self, key: str) -> StoredSubmission:
+        """The submission, which is withdrawn: its jobs are cancelled and its scores hidden.
+
+        An earlier version of the model, if one is left, counts again. Its file is let go of; once
+        no submission of the account needs it, it no longer counts against the quota.
+        """
+
+        def work(connection: Connection) -> StoredSubmission:
+            found = submitting.found_submission(connection, key)
+            if found.withdrawn_at is None:
+                table = service.Submission
+                connection.execute(update(table).where(table.key == key).values(withdrawn_at=now()))
+                submitting.end_jobs(connection, key)
+                left = submitting.live_visibility(connection, found.model)
+                submitting.show_as(connection, found.model, left or "private")
+                submitting.let_go(connection, found)
+            return submitting.found_submission(connection, key)
+
+        return writing.commit(self.engine, work)
+
+    def usage(self, account_id: int) -> Usage:
+        """What the account has now."""
+        with reading(self.engine) as connection:
+            return submitting.read_usage(connection, account_id)
+
+    def begin_upload(self, account_id: int, sha256: str, size: int) -> StoredUpload:
+        """The account's upload of that file: one that was begun before, or a new one.
+
+        Raises InputError if it was begun with another size.
+        """
+
+        def work(connection: Connection) -> StoredUpload:
+            asked = Usage(stored_bytes=size, unfinished_uploads=1)
+            begun = submitting.begun_upload(connection, account_id, sha256)
+            if begun is not None:
+                submitting.require_same_size(begun, size)
+                return begun
+            submitting.require_room(connection, account_id, asked, self.quotas)
+            key = new_key()
+            row = {"key": key, "account_id": account_id, "sha256": sha256, "bytes": size}
+            connection.execute(insert(service.Upload).values(**row))
+            return submitting.found_upload(connection, key)
+
+        return writing.commit(self.engine, work)
+
+    def upload(self, key: str, *, account_id: int | None = None) -> StoredUpload:
+        """The upload of that key; with `account_id`, only if it is that account's."""
+        with reading(self.engine) as connection:
+            found = submitting.found_upload(connection, key)
+        if account_id is not None and found.account_id != account_id:
+            raise submitting.unknown("upload", key)  # as if it were not there
+        return found
+
+    def received(self, key: str, *, before: int, after: int) -> StoredUpload:
+        """The upload, of which `after` bytes are here now and `before` were.
+
+        Raises InputError if another process was first.
+        """
+
+        def work(connection: Connection) -> StoredUpload:
+            table = service.Upload
+            done = connection.execute(
+                update(table)
+                .where(table.key == key, table.received == before, table.finished_at.is_(None))
+                .values(received=after)
+            )
+            found = submitting.found_upload(connection, key)
+            if done.rowcount != 1:
+                raise InputError(
+                    f"{found.received} bytes of the upload are here by now, not {before}: go on "
+                    "from there"
+                )
+            return found
+
+        return writing.commit(self.engine, work)
+
+    def finish_upload(self, key: str) -> StoredUpload:
+        """The upload, which is finished: its account may use the blob from now on."""
+
+        def work(connection: Connection) -> StoredUpload:
+            table, found = service.Upload, submitting.found_upload(connection, key)
+            if found.finished_at is None:
+                submitting.ensure_blob(connection, found)
+                connection.execute(
+                    update(table)
+                    .where(table.key == key)
+                    .values(received=found.bytes, finished_at=now())
+                )
+            return submitting.found_upload(connection, key)
+
+        return writing.commit(self.engine, work)
+
+    def drop_upload(self, key: str) -> None:
+        """Forget an upload that was not finished, or whose file was not what it was said to be."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(service.Upload).where(service.Upload.key == key))
+
+        writing.commit(self.engine, work)
+
+    def forget_stale_uploads(self, *, days: float) -> tuple[str, ...]:
+        """The keys of uploads begun longer ago that are unfinished, or that no submission uses.
+
+        Their rows are gone.
+        """
+
+        def work(connection: Connection) -> tuple[str, ...]:
+            table, before = service.Upload, now() - timedelta(days=days)
+            stale = (~submitting.is_used(), table.created_at < before)
+            keys = tuple(connection.scalars(select(table.key).where(*stale)))
+            connection.execute(delete(table).where(table.key.in_(keys)))
+            return keys
+
+        return writing.commit(self.engine, work)
+
+    def may_use(self, account_id: int, sha256: str) -> bool:
+        """Whether the account uploaded that file, whole: knowing its checksum is not enough."""
+        with reading(self.engine) as connection:
+            return submitting.may_use(connection, account_id, sha256)
+
+    def forget_unused_blobs(self) -> tuple[str, ...]:
+        """The blobs that nobody's upload holds any longer; their rows are gone, the files not."""
+
+        def work(connection: Connection) -> tuple[str, ...]:
+            blob, held = service.Blob, select(service.Upload.sha256)
+            unused = tuple(connection.scalars(select(blob.sha256).where(blob.sha256.not_in(held))))
+            connection.execute(delete(blob).where(blob.sha256.in_(unused)))
+            return unused
+
+        return writing.commit(self.engine, work)

@@ -1,0 +1,106 @@
+"""Signing in by a real browser, without JavaScript: it sends what our forms rely on."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from isocortex.web.app import create_app
+from tests.web.browsers import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def address(empty_home: Path) -> Iterator[str]:
+    """The address of a running server that knows ada."""
+    application = create_app()
+    application.state.store.accounts.create("ada", password=PASSWORD)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()  # a request waits here until the server answers
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=Path("/usr/bin/chromium"), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+def test_a_person_signs_in_makes_a_token_and_signs_out(address: str, chromium: Any) -> None:
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 375, "height": 800}
+    )
+    page = context.new_page()
+    page.goto(f"{address}/account")
+    page.fill("#name", "ada")
+    page.fill("#password", "not the password")
+    page.keyboard.press("Enter")
+    assert "wrong" in page.get_by_role("alert").inner_text()
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/account")
+    assert page.locator("h1").inner_text() == "ada"
+    page.fill("#label", "laptop")
+    page.get_by_role("button", name="Make the token").click()
+    secret = page.locator("#secret").inner_text()
+    assert secret.startswith("iso_")
+    answer = context.request.get(
+        f"{address}/api/v1/account", headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert answer.json()["name"] == "ada"
+    page.goto(f"{address}/account")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.wait_for_url(f"{address}/")
+    page.goto(f"{address}/account")
+    assert page.url.startswith(f"{address}/sign-in?next=")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_accounts_have_no_fault_that_axe_sees(
+    address: str, chromium: Any, scheme: str
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 375, "height": 800}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+
+    def faults() -> list[str]:
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        width = page.evaluate("document.documentElement.scrollWidth")
+        return [fault["id"] for fault in found] + ["too wide"] * (width > 375)
+
+    page.goto(f"{address}/sign-in")
+    assert faults() == []
+    page.fill("#name", "ada")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/")
+    page.goto(f"{address}/account")
+    page.fill("#label", "laptop")
+    page.get_by_role("button", name="Make the token").click()
+    page.locator("summary").click()
+    assert faults() == []
+    assert complaints == []
+    context.close()
