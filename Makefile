@@ -30,7 +30,8 @@ serve: $(READY) ## Serve the leaderboard and the REST API on http://127.0.0.1:80
 	$(BIN)/isocortex serve
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest
+	@# Small matrices: processes side by side are quicker than threads within.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 soak: $(READY) ## Score 200 jobs while workers, server and database are harmed at random
 	$(BIN)/python -m pytest tests/jobs -m soak -s

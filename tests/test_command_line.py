@@ -195,3 +195,9 @@ def test_the_demo_without_recordings_says_so_and_uses_simulated_data(empty_home,
     assert "Left out, because their weights can't be fetched: cifar_resnet/20," in " ".join(
         found.stderr.split()
     )
+
+
+def test_the_help_has_a_section_for_every_command():
+    told = isocortex("--help")
+    assert "\nSubmit:\n" in told
+    assert "Others:" not in told

@@ -81,12 +81,21 @@ def test_an_own_network_goes_from_a_file_to_the_leaderboard(folder: Path) -> Non
     assert (job["state"], job["error"]) == ("done", None)
     (row,) = as_json("leaderboard", "--simulated")
     assert row["model"] == made["model"]
+    told = CliRunner().invoke(app, ["leaderboard"]).stderr
+    assert "leaderboard --simulated" in told
+    assert "Nothing is scored" not in told
+    assert "--force" in CliRunner().invoke(app, ["rerun", str(job["id"])]).stderr
     assert as_json("submit", "small.onnx", "--card", "card.toml", "--wait")["key"] == made["key"]
 
 
 def test_everything_is_checked_and_nothing_kept_in_a_dry_run(folder: Path) -> None:
     assert submit("--dry-run")["benchmarks"] == [BENCHMARK]
     assert as_json("submissions") == []
+
+
+def test_a_dry_run_tells_what_scoring_will_take(folder: Path) -> None:
+    told = isocortex("submit", "small.onnx", "--card", "card.toml", "-b", BENCHMARK, "--dry-run")
+    assert "1 model, 1 score in 1 pass:" in " ".join(told.split())
 
 
 def test_all_faults_are_told_at_once(folder: Path) -> None:
@@ -97,6 +106,11 @@ def test_all_faults_are_told_at_once(folder: Path) -> None:
     assert places == {
         *("model", "layers", "card.licence", "preprocessing.resize", "preprocessing.crop"),
     }
+
+
+def test_without_a_card_it_is_told_how_to_get_one(folder: Path) -> None:
+    with pytest.raises(InputError, match="submit --example onnx > card"):
+        isocortex("submit", "small.onnx", "-b", BENCHMARK)
 
 
 def test_a_submission_is_published_hidden_and_withdrawn(folder: Path) -> None:

@@ -6,6 +6,7 @@ HMAC-SHA256 of timestamp, a full stop and the body, under the webhook's secret. 
 within ten seconds ends it; all else is tried again later and later, twelve times in half a day.
 """
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -95,23 +96,30 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status that the address answers; it is looked up once, and reached at what was found."""
+    """The status that the address answers; it is looked up once, and reached at what was found.
+
+    Raises TimeoutError after ten seconds in all, however slowly the answer drips.
+    """
     number, host = reachable_address(url)
     parts = urlsplit(url)
     place = f"[{number}]" if ":" in number else number
     port = f":{parts.port}" if parts.port else ""
     numeric = urlunsplit((parts.scheme, place + port, parts.path or "/", parts.query, ""))
     shown = f"[{host}]{port}" if ":" in host else host + port
-    with (
-        httpx2.Client(timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client,
-        client.stream(
-            "POST",
-            numeric,
-            content=body,
-            headers={**headers, "Host": shown},
-            extensions={"sni_hostname": host},
-        ) as response,  # whose body nobody reads
-    ):
+    asked = httpx2.Request(
+        "POST",
+        numeric,
+        content=body,
+        headers={**headers, "Host": shown},
+        extensions={"sni_hostname": host},
+    )
+    return asyncio.run(asyncio.wait_for(_status(asked), _TIMEOUT))
+
+
+async def _status(asked: httpx2.Request) -> int:
+    async with httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False) as client:
+        response = await client.send(asked, stream=True)
+        await response.aclose()  # its body nobody reads
         return response.status_code
 
 

@@ -45,18 +45,20 @@ def model_view(
 ) -> dict[str, Any]:
     """What the page of a model shows beside its card."""
     name = str(card["name"])
-    benchmarks = {one.name: one for one in store.benchmarks(viewer=viewer)}
+    benchmarks = {one.name: one for one in store.benchmarks(viewer=viewer, model=name)}
     board = store.leaderboard(viewer=viewer)
     said = statements(card)
+    views = score_views(model, benchmarks)
     histograms, unread = neuroid_charts(store, () if model is None else model.scores)
     return {
-        "views": score_views(model, benchmarks),
+        "views": views,
         "charts": () if model is None else layer_charts(model, benchmarks),
         "histograms": histograms,
         "unread": unread,
         "siblings": () if model is None else siblings(board, card, model.scores),
         "learning": learning_charts(name),
         "retrained": retrained(name),
+        "handed_in": store.submissions.kinds_of_scores([each.score.id for each in views]),
         "said": {label: said[key] for key, label in STATEMENTS.items()},
     }
 

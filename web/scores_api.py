@@ -10,6 +10,7 @@ from isocortex.store.listing import SORTED_BY, ScoreRows
 from . import exports, feeds, schemas
 from .cursors import Order, next_link, page_of
 from .filters import LeaderboardFilters, ScoreFilters, ScorePageQuery, Text
+from .origins import site_url
 from .sparse import chosen_fields, sparse
 from .viewing import Opened, Viewer, Warm, json_answer
 
@@ -64,7 +65,7 @@ async def list_scores(
 def get_feed(request: Request, store: Opened, asked: Annotated[ScoreFilters, Query()]) -> Response:
     """The newest 50 public scores as an Atom feed."""
     found, _ = _found(store, asked.model_copy(update={"sort": "-id"}), None)
-    text = feeds.atom(str(request.base_url), request.url.path, found[:50])
+    text = feeds.atom(site_url(request), request.url.path, found[:50])
     return Response(text, media_type="application/atom+xml")
 
 

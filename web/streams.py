@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
-from isocortex.errors import IsocortexError, QuotaError
+from isocortex.errors import QuotaError
+
+log = logging.getLogger(__name__)
 
 MOST_STREAMS: Final = 200
 """How many streams one process holds open."""
@@ -111,7 +114,8 @@ class Streams:
             first = min(listener.after for listener in listeners)
             try:
                 look = await run_in_threadpool(self.look, key, first)
-            except IsocortexError:  # the store is locked, say; they will ask again
+            except Exception as error:  # whatever it is, nobody shall wait for ever
+                log.warning("the events of %s can't be told now: %s", key, error)
                 self._end(key)
                 return
             for listener in list(self._listeners.get(key, ())):

@@ -3,14 +3,15 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.jobs.made_up_jobs import FACES, PLACES, account, kinds, outcome, queued, submit
 
 from isocortex.errors import InputError, LeaseLostError, MismatchError, UnknownNameError
-from isocortex.store import Store, open_store, transitions, writing
+from isocortex.store import Store, open_store, opening, service, transitions, writing
 from isocortex.store.lapsing import Watch
 from isocortex.store.losing import MOST_TRIES
 from isocortex.store.opening import reading
+from isocortex.store.schema import now
 from isocortex.store.service import Job, Ownership
 
 

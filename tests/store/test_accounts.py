@@ -417,7 +417,9 @@ def test_a_closed_account_holds_nothing_personal(store: Store, hashes: list[str]
     session = store.accounts.sign_in(ada)
     token, _ = store.accounts.make_token(ada.id, "laptop", ["read"])
     store.accounts.link_identity(ada.id, "orcid", "0000-0001")
+    store.webhooks.add(ada.id, "https://ada.example.org/hook")
     store.accounts.close(ada.id)
+    assert store.webhooks.of_account(ada.id) == ()
     closed = store.accounts.find("ada")
     assert (closed.email, closed.has_password, closed.disabled_at is None) == (None, False, False)
     assert store.accounts.session(session) is None

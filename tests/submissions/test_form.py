@@ -96,6 +96,24 @@ def test_text_that_could_do_harm_is_refused_and_shown_escaped(name):
     assert fault.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("@article{a, title={open}", "braces that do not match"),
+        ("@article{a, title={x}}}\n{", "braces that do not match"),
+        ('@article{a, title={x}}\n@PREAMBLE{"y"}', "@preamble"),
+        ('@string{a = "b"}', "@string"),
+        ("@article{a, title={\\immediate\\write18{rm}}}", r"\\immediate"),
+        ("@article{a, title={\\input{/etc/passwd}}}", r"\\input"),
+    ],
+)
+def test_bibtex_can_not_break_a_list_of_references(entry, hint):
+    with pytest.raises(RejectedError, match=hint):
+        read_form(form_of("onnx", card={"bibtex": entry}))
+    honest = "@article{a, title={{\\'E}tude of \\textit{in} letters}}\n@misc{b, note={x}}"
+    assert read_form(form_of("onnx", card={"bibtex": honest}))
+
+
 def test_bibtex_may_have_lines_and_double_braces_but_no_markup():
     entry = "@article{a2026,\n\ttitle = {{ImageNet}}\n}"
     assert read_form(form_of("onnx", card={"bibtex": entry})).card.bibtex == entry

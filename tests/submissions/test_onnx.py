@@ -9,7 +9,7 @@ from isocortex import runs
 from isocortex.candidates import Preprocessing, as_candidate
 from isocortex.errors import JailError, RejectedError
 from isocortex.jail import Limits
-from isocortex.submissions.loading import loaded
+from isocortex.submissions.loading import MOST_UNITS, _shape, loaded
 
 from .made import checked, onnx_twin, stored, torch_network, written
 
@@ -133,3 +133,10 @@ def test_names_of_layers_may_be_those_of_methods_and_hold_dots(tmp_path):
         checked(path, "onnx", layers=["a..b"])
     with loaded(stored(checked(path, "onnx", layers=["forward"])), path) as candidate:
         assert answers_of(candidate, images(1))["forward"].shape == (1, 8, 16, 16)
+
+
+@pytest.mark.parametrize("said", [[2**16, 2**16], [MOST_UNITS + 1], [0], [2**40], "3", [1] * 8])
+def test_a_shape_that_would_take_all_memory_is_none(said):
+    with pytest.raises(JailError, match="a shape that is none"):
+        _shape(said)
+    assert _shape([MOST_UNITS]) == (MOST_UNITS,)

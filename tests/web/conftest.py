@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -25,3 +26,15 @@ def empty_client(empty_home: Path) -> Iterator[TestClient]:
     """A client of the application on an empty store."""
     with TestClient(create_app(), raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=Path("/usr/bin/chromium"), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()

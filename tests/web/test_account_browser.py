@@ -32,18 +32,6 @@ def address(empty_home: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=Path("/usr/bin/chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
-
 def test_a_person_signs_in_makes_a_token_and_signs_out(address: str, chromium: Any) -> None:
     context = chromium.new_context(
         java_script_enabled=False, viewport={"width": 375, "height": 800}

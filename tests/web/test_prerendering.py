@@ -79,6 +79,20 @@ def test_the_parts_of_a_private_score_are_not_told(client: TestClient, ann: dict
             assert client.get(API + path + query).status_code == 404
 
 
+def test_an_unlisted_model_alone_on_a_benchmark_has_its_page(
+    client: TestClient, ann: dict[str, str]
+) -> None:
+    """Its benchmark is told to who knows the model's name, and to nobody else."""
+    with writing(store_of(client).engine) as connection:
+        connection.execute(update(Ownership).values(visibility="unlisted"))
+        connection.execute(update(Revision).values(number=Revision.number + 1))
+    page = client.get(f"/models/{SECRET}")
+    assert page.status_code == 200
+    assert "hidden/IT/rsa" in page.text
+    assert client.get(f"{API}/benchmarks/hidden/IT/rsa").status_code == 404
+    assert "hidden/IT/rsa" not in client.get("/models/family/hebb").text
+
+
 def test_the_owner_sees_her_own(client: TestClient, ann: dict[str, str]) -> None:
     client.get(f"{API}/leaderboard")
     answer = client.get(f"{API}/leaderboard", headers=ann)
@@ -185,7 +199,7 @@ def test_cookies_in_a_second_line_are_known_as_well(
     accounts = store_of(client).accounts
     session = accounts.sign_in(accounts.find("ann"))
     own = [("Cookie", "theme=dark"), ("Cookie", f"isocortex_session={session}")]
-    for path in (f"{API}/models", "/models"):
+    for path in (f"{API}/models", "/leaderboard.csv"):
         assert SECRET in client.get(path, headers=own).text
         assert client.get(path, headers=own).headers["cache-control"] == "private, no-store"
         client.cookies.clear()

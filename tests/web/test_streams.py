@@ -76,11 +76,12 @@ def test_a_silent_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) 
     assert opened.open == 0
 
 
-def test_a_store_that_fails_ends_the_stream_without_an_end() -> None:
-    def locked(*_: object) -> Look:
-        raise StoreError("locked")
+@pytest.mark.parametrize("error", [StoreError("locked"), KeyError("our own fault")])
+def test_a_look_that_fails_ends_the_stream_without_an_end(error: Exception) -> None:
+    def failing(*_: object) -> Look:
+        raise error
 
-    assert heard(run(lambda: read(Streams(locked)))) == []
+    assert heard(run(lambda: read(Streams(failing)))) == []
 
 
 def test_who_does_not_read_is_let_go() -> None:

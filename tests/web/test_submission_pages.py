@@ -12,10 +12,14 @@ from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
 from isocortex.web.submission_forms import EMPTY, document_of, faults_by_field, read_typed
 from isocortex.web.submission_views import duration, job_view, size
+from sqlalchemy import update
 from tests.handed_in import BENCHMARK, onnx_form, small_onnx, stored
+from tests.jobs.made_up_jobs import outcome
 
 from isocortex.client.submission_schemas import Job
 from isocortex.store import Store
+from isocortex.store.opening import writing
+from isocortex.store.service import Submission
 
 PASSWORD = "correct horse battery"
 
@@ -274,3 +278,18 @@ def test_progress_and_resources_are_shown() -> None:
     done = job(state="done", seconds=95.0, peak_bytes=1_400_000_000, progress={"cpu_seconds": 3})
     assert job_view(done).spent == "2 minutes, 1.4 GB of memory, 3 seconds of processor time"
     assert (duration(None), size(None), size(12)) == ("", "", "12 bytes")
+
+
+@pytest.mark.parametrize("kind", ["onnx", "activations"])
+def test_a_model_that_was_handed_in_says_so(browser: TestClient, store: Store, kind: str) -> None:
+    """Nobody else can compute its scores again, and given activations were run by nobody here."""
+    found = stored(store, "ada", BENCHMARK)
+    with writing(store.engine) as connection:
+        connection.execute(update(Submission).values(kind=kind))
+    claim = store.queue.claim("worker")
+    assert claim is not None
+    store.queue.finish(claim.leases[0], outcome(claim))
+    page = browser.get(f"/models/{found.model}").text
+    assert "Handed in by the account <code>ada</code>" in page
+    assert ("did not run the network" in page) == (kind == "activations")
+    assert "isocortex score" not in page

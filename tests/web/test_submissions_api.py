@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_a_model_is_checked_once_and_submitted_once(ada: TestClient, network: by
     again = ada.post(f"{API}/submissions", json=more)
     assert (again.status_code, again.json()["key"]) == (200, first.json()["key"])
     assert len(again.json()["jobs"]) == 2
+
+
+def test_the_same_content_again_asks_within_the_quota(
+    ada: TestClient, store: Store, network: bytes
+) -> None:
+    form = onnx_form(sha256=upload(ada, network))
+    store.submissions.quotas = replace(store.submissions.quotas, queued_jobs=1)
+    for status in (201, 200):  # what is there already is nothing more
+        assert ada.post(f"{API}/submissions", json=form).status_code == status
+    more = form | {"benchmarks": [BENCHMARK, "simulated/IT/cka"]}
+    assert problem(ada.post(f"{API}/submissions", json=more)) == (429, "quota")
+    assert len(store.queue.jobs()) == 1
 
 
 def test_every_fault_is_told_at_once(ada: TestClient) -> None:

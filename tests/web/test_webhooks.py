@@ -5,9 +5,10 @@ import hmac
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -70,6 +71,18 @@ def test_a_webhook_is_told_what_happens_to_its_owners_submissions(store: Store) 
     url, body, _ = post.sent[0]
     assert (url, body["webhook"]) == (URL, made.key)
     assert body["events"][0]["submission"] == submission.key
+
+
+def test_a_disabled_account_is_told_nothing(store: Store) -> None:
+    made, post = hook(store), Post()
+    submission = stored(store, "ada", "simulated/V1/cka")
+    owner = store.submissions.find(submission.key).account_id
+    store.accounts.disable(owner)
+    deliverer = Delivering(store, send=post)
+    assert (look(deliverer), post.sent) == (0, [])
+    store.accounts.enable(owner)
+    assert look(deliverer) == 1
+    assert post.sent[0][1]["webhook"] == made.key
 
 
 def test_a_delivery_is_signed(store: Store) -> None:
@@ -223,3 +236,31 @@ def test_redirections_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
         status = delivering.post(f"http://localhost:{port}/hook?a=b", b"{}", headers)
     assert status == 302
     assert asked == [("/hook?a=b", f"localhost:{port}", "sha256=1")]
+
+
+def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One address that never ends its answer would silence all others."""
+    monkeypatch.setenv("ISOCORTEX_PRIVATE_WEBHOOKS", "1")
+    monkeypatch.setattr(delivering, "_TIMEOUT", 0.3)
+    done = Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            for _ in range(40):
+                connection.sendall(b"x")
+                if done.wait(0.05):
+                    return
+            connection.sendall(b"\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=drip, args=(listening,))
+        thread.start()
+        try:
+            with pytest.raises(TimeoutError):
+                delivering.post(f"http://localhost:{listening.getsockname()[1]}/", b"{}", {})
+        finally:
+            done.set()
+            thread.join()

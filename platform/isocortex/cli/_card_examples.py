@@ -15,7 +15,7 @@ benchmarks = ["simulated/IT/ridge"]   # or -b; `isocortex benchmarks` lists them
 _CARD: Final = """
 [card]
 summary = "What it is, in one sentence."
-# `isocortex models --terms` is on the site's /measures; "unknown" is a term of each axis.
+# Terms as in `isocortex models`; "unknown" is one of each. A wrong one brings the nearest.
 architecture = "unknown"
 objective = "unknown"
 learning_rule = "unknown"

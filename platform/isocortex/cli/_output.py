@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__
+from ..errors import RejectedError
 
 _WIDE: Final = 200
 """The width of tables that go to a file or a pipe, where there is no terminal to fit."""
@@ -74,7 +75,11 @@ def print_error(error: Exception | str) -> None:
     """Print what went wrong on standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("error:", style="bold red", end=" ")
-    console.print(str(error), markup=False)
+    faults = error.faults if isinstance(error, RejectedError) else ()
+    if len(faults) > 1:
+        console.print(f"{len(faults)} faults", *faults, sep="\n  ", markup=False)
+    else:
+        console.print(str(error), markup=False)
 
 
 def print_version(wanted: bool) -> None:

@@ -178,7 +178,12 @@ def audit(
         print_json(facts)
         return
     columns = ("at", "account", "action", "target", "address", "detail")
-    print_table("Audit", columns, [tuple(str(v or "") for v in row.values()) for row in facts])
+    rows = [row | {"detail": _shown_detail(row["detail"])} for row in facts]
+    print_table("Audit", columns, [tuple(str(v or "") for v in row.values()) for row in rows])
+
+
+def _shown_detail(detail: Any) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in detail.items())
 
 
 def _actor(store: Store) -> Actor:

@@ -8,8 +8,9 @@ from ..benchmarks import Benchmark
 from ..errors import FetchError
 from ..jobs.sweeps import Step, Sweep, plan_submission, plan_sweep
 from ..store import Store, open_store
+from ..store.account_records import StoredAccount
 from ..store.schema import now
-from ..store.submitted import StoredSubmission
+from ..store.submitted import CheckedSubmission, StoredSubmission
 from ._app import app
 from ._benchmarks import load_fitting, wanted_names
 from ._output import print_error, print_json, print_note, print_table
@@ -18,7 +19,6 @@ from .scoring import Device, Layers, Memory, Reduce, Scorers, Wished, make_engin
 
 if TYPE_CHECKING:
     from ..answers import Engine
-    from ..client.submission_schemas import SubmissionChecked
     from ..planning import LayerPlan, Plan
 
 
@@ -117,16 +117,17 @@ def _print_sweep(sweep: Sweep, workers: int, *, as_json: bool) -> None:
     )
 
 
-def print_submission_plan(checked: "SubmissionChecked", store: Store) -> None:
+def print_submission_plan(checked: CheckedSubmission, account: StoredAccount, store: Store) -> None:
     """Show what scoring a checked submission will take, if it is a network in a file."""
-    if checked.kind not in ("onnx", "weights"):
+    if checked.kind not in ("onnx", "weights") or not checked.benchmarks:
         return
-    facts = checked.model_dump(include={*_SHARED})
+    facts: dict[str, Any] = {name: getattr(checked, name) for name in _SHARED}
     submission = StoredSubmission(
         **facts,
+        model=f"{account.name}/{checked.model}",
         key="",
-        account=checked.model.partition("/")[0],
-        account_id=0,
+        account=account.name,
+        account_id=account.id,
         version=0,
         created_at=now(),
         withdrawn_at=None,
@@ -139,7 +140,7 @@ def print_submission_plan(checked: "SubmissionChecked", store: Store) -> None:
     _print_sweep(plan_submission(submission, benchmarks, store=store), 1, as_json=False)
 
 
-_SHARED: Final = ("model", "kind", "visibility", "card", "source", "blob", "content_hash")
+_SHARED: Final = ("kind", "visibility", "card", "source", "blob", "content_hash")
 
 
 def _step_row(step: Step) -> tuple[str, ...]:
@@ -164,7 +165,8 @@ def _sweep_caption(sweep: Sweep, workers: int) -> str:
     wanted = sum(len(step.benchmarks) for step in sweep.steps)
     untimed = sum(len(step.untimed) for step in sweep.steps)
     told = (
-        f"{len(sweep.loading)} models, {wanted} scores in {sweep.passes} passes: "
+        f"{_counted(len(sweep.loading), 'model')}, {_counted(wanted, 'score')} in "
+        f"{_counted(sweep.passes, 'pass', 'passes')}: "
         f"{shown_seconds(sweep.seconds)} of one worker, {shown_seconds(sweep.lasts(workers))} with "
         f"{workers}; {shown_bytes(sweep.memory_bytes)} of memory and "
         f"{shown_bytes(sweep.disk_bytes)} of disk for each"
@@ -172,6 +174,10 @@ def _sweep_caption(sweep: Sweep, workers: int) -> str:
     if untimed:
         told += f". + : not counted is the scoring of {untimed}, as nothing like it was timed here"
     return told
+
+
+def _counted(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def shown_seconds(seconds: float) -> str:

@@ -118,10 +118,14 @@ def leaderboard(
     with open_store() as store:
         filters: Any = {axis: term for axis, term in terms.items() if term is not None}
         board = store.leaderboard(simulated=simulated, **filters)
+        others = not simulated and bool(store.leaderboard(simulated=True, **filters).rows)
     if as_json:
         print_json([_row_facts(row) for row in board.rows])
-    else:
+        return
+    if board.rows or not others:
         print_leaderboard(board)
+    if others:
+        print_note("Scores on simulated data stand apart: `isocortex leaderboard --simulated`.")
 
 
 @app.command()

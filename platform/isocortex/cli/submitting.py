@@ -11,7 +11,7 @@ import typer
 from ..client.local import Local
 from ..client.remote import Client
 from ..client.submission_schemas import Submission, Visibility
-from ..errors import InputError, UnknownNameError
+from ..errors import InputError, ServerError, UnknownNameError
 from ..settings import server as default_server
 from ._app import app
 from ._card_examples import KINDS, example
@@ -22,7 +22,7 @@ from .planning import print_submission_plan
 
 Server = Annotated[
     str | None,
-    typer.Option(help="Submit to this server, not here; by default ISOCORTEX_SERVER."),
+    typer.Option(help="Speak to this server, not the own store; by default ISOCORTEX_SERVER."),
 ]
 Token = Annotated[
     str | None, typer.Option(help="Your token on that server; better set ISOCORTEX_TOKEN.")
@@ -85,7 +85,7 @@ def submit(
         with uploading(path) as progress:
             submission = place.submit(form, path, progress=progress)
         if wait:
-            submission = follow(place, submission)
+            submission = _followed(place, submission)
     _print(submission, as_json=as_json)
 
 
@@ -173,6 +173,13 @@ def make_form(
         form.setdefault("model", path.stem)
     elif "reference" not in form:
         raise InputError("name a file or a reference; `isocortex submit --help` tells how")
+    if card is None:
+        kind = form.get("kind", "onnx")
+        raise InputError(
+            "a submission needs a card that says what the model is: "
+            f"`isocortex submit --example {kind} > card.toml` prints one to fill in; "
+            "then add --card card.toml"
+        )
     return {**form, **asked}, path
 
 
@@ -232,6 +239,16 @@ def _visibility(text: str) -> Visibility:
     raise InputError(f"visibility is {text!r}; expected {', '.join(known)}")
 
 
+def _followed(place: Local | Client, submission: Submission) -> Submission:
+    try:
+        return follow(place, submission)
+    except ServerError as error:
+        raise ServerError(
+            f"{error}. {submission.model} is submitted all the same: `isocortex submissions "
+            f"{submission.key}` tells later what became of it"
+        ) from None
+
+
 def _print_example(kind: str, *, is_local: bool) -> None:
     if kind not in KINDS:
         raise UnknownNameError.among("kind of submission", kind, KINDS)
@@ -250,10 +267,10 @@ def _print_checked(
         checked = place.create_submission(form, dry_run=True)
     if as_json:
         print_json(checked.model_dump(mode="json"))
-    else:
-        print_note(f"no fault was found in {checked.model}; nothing was submitted")
-        if isinstance(place, Local):
-            print_submission_plan(checked, place.store)
+        return
+    print_note(f"no fault was found in {checked.model}; nothing was submitted")
+    if isinstance(place, Local):
+        print_submission_plan(place.examine(form, path), place.account, place.store)
 
 
 def _print(submission: Submission, *, as_json: bool) -> None:

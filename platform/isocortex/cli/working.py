@@ -56,6 +56,7 @@ def worker(
     Workers here and on Dask need the database and the home folder; those of a --server neither.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     if process:
         raise typer.Exit(_work_alone(name or worker_name(), once=once))
     place = _engines.Place(
@@ -127,7 +128,7 @@ def job(
             lines = [each | {"at": each["at"].isoformat()} for each in events]
             print_json(facts | {"events": lines})
             return
-        print_facts(facts)
+        print_facts(facts | _readable(found))
         _print_events(store, found, follow=follow)
 
 
@@ -147,7 +148,11 @@ def rerun(
     """Put jobs that have ended back into the queue."""
     with open_store() as store:
         key, ids = _target(store, target)
-        _print_changed("queued again", store.queue.rerun(key, job_ids=ids, force=force))
+        changed = store.queue.rerun(key, job_ids=ids, force=force)
+        done = () if force or changed else store.queue.jobs(submission=key, states=("done",))
+    _print_changed("queued again", changed)
+    if any(ids is None or each.id in ids for each in done):
+        print_note("What is done is scored anew by --force only.")
 
 
 @contextmanager
@@ -172,6 +177,17 @@ def job_facts(found: StoredJob) -> dict[str, Any]:
     moments = {name: getattr(found, name) for name in times}
     told = {name: moment and moment.isoformat() for name, moment in moments.items()}
     return asdict(found) | {"progress": dict(found.progress)} | told
+
+
+def _readable(found: StoredJob) -> dict[str, Any]:
+    """Those facts of a job that people read in other words than programs."""
+    moments = {name: getattr(found, name) for name in ("queued_at", "started_at", "finished_at")}
+    told = {name: moment and f"{moment:%Y-%m-%d %H:%M:%S} UTC" for name, moment in moments.items()}
+    peak, took = found.peak_bytes, found.seconds
+    return told | {
+        "seconds": None if took is None else f"{took:.1f}",
+        "peak_bytes": None if peak is None else f"{peak / 1e9:.2f} GB",
+    }
 
 
 def _position_facts(position: Position | None) -> dict[str, Any]:

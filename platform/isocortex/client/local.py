@@ -8,6 +8,7 @@ from typing import Any, Self
 from ..errors import UnknownNameError
 from ..store import Store, open_store
 from ..store.account_records import StoredAccount
+from ..store.submitted import CheckedSubmission
 from ..submissions import entering
 from ..submissions.admission import admit
 from ..submissions.blobs import Blobs
@@ -58,9 +59,13 @@ class Local:
 
     def check(self, form: Mapping[str, Any], path: Path | None = None) -> SubmissionChecked:
         """What would be submitted; the file is kept among one's uploads."""
-        found = entering.checked(self.store, self.account, self._with_file(form, path))
+        found = self.examine(form, path)
         model = f"{self.account.name}/{found.model}"
         return SubmissionChecked.model_validate(vars(found) | {"model": model})
+
+    def examine(self, form: Mapping[str, Any], path: Path | None = None) -> CheckedSubmission:
+        """The same with card, source and file, from which the work can be planned."""
+        return entering.checked(self.store, self.account, self._with_file(form, path))
 
     def list_submissions(
         self, *, withdrawn: bool = False, limit: int = 20, cursor: str | None = None

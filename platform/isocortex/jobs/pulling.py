@@ -269,9 +269,11 @@ _LONGEST_REASON: Final = 10_000
 def main(arguments: Sequence[str]) -> int:
     """One worker process: server, parent's process id, and `once` if it is to end; exit status."""
     server, parent, *rest = arguments
+    token = settings.token() or ""
+    os.environ.pop("ISOCORTEX_TOKEN", None)  # a plug-in that is run here shall not find it
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        with RemoteCounter(server, settings.token() or "") as counter:
+        with RemoteCounter(server, token) as counter:
             return pull_alone(counter, once=rest == ["once"], parent=int(parent))
     except IsocortexError as error:
         log.error("%s", error)

@@ -40,7 +40,7 @@ def run_claim(desk: Desk, claim: Claim, *, load: Load, engine: Engine | None = N
     try:
         with load(claim.submission) as candidate:
             for lease in desk.held()[:1]:
-                desk.log(lease, f"{candidate.card.name} is loaded, {len(desk.held())} benchmarks")
+                desk.log(lease, f"{candidate.card.name} is loaded; benchmarks: {len(desk.held())}")
             _score(desk, candidate, engine)
     except Exception as error:
         for lease in desk.held():

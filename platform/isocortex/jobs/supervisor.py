@@ -168,7 +168,8 @@ class Supervisor:
         wait = min(2.0 ** (seat.crashes - 1), _LONGEST_WAIT) if seat.crashes else 0.0
         seat.process, seat.free_at = None, time.monotonic() + wait
         seat.finished = self.staff.once and status == 0
-        log.log(logging.WARNING if crashed else logging.INFO, "worker %s: %s", seat.name, reason)
+        told = reason.removeprefix("its worker ended: ")
+        log.log(logging.WARNING if crashed else logging.INFO, "worker %s: %s", seat.name, told)
 
     def _stop_all(self) -> None:
         """Ask all workers to stop, and kill those that take too long."""

@@ -87,7 +87,7 @@ def work_on(desk: Desk, run: Callable[[Desk, Claim], None]) -> bool:
             desk.troubles = 0
             return False
         desk.sit_down(claim)
-        log.info("%s: %s on %d benchmarks", desk.worker, claim.submission.model, len(claim.leases))
+        log.info("%s: %s, benchmarks: %d", desk.worker, claim.submission.model, len(claim.leases))
         run(desk, claim)
         desk.release("its worker was asked to stop")
     except StoreError as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, delete
 
 from ..accounts import passwords
 from ..errors import AccessError, InputError, StoreError, UnknownNameError
@@ -29,7 +29,7 @@ from .account_records import (
 )
 from .opening import reading, writing
 from .schema import now
-from .service import Audit, Identity, Session, Token
+from .service import Audit, Identity, Session, Token, Webhook
 from .writing import commit
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class Accounts:
         return changed
 
     def close(self, account_id: int, *, actor: Actor = NOBODY) -> None:
-        """Erase all that is personal: password, e-mail, identities, sessions, tokens.
+        """Erase all that is personal: password, e-mail, identities, sessions, tokens, webhooks.
 
         The name stays taken, because scores and the audit log may bear it.
         """
@@ -156,6 +156,7 @@ class Accounts:
             rows.end_sessions(connection, Session.account_id == account_id)
             rows.revoke_tokens(connection, Token.account_id == account_id)
             rows.remove_identities(connection, Identity.account_id == account_id)
+            connection.execute(delete(Webhook).where(Webhook.account_id == account_id))
             rows.write_audit(connection, "account.closed", changed.name, actor)
 
     def local_account(self) -> StoredAccount:

@@ -19,8 +19,8 @@ BUSY_SECONDS: Final = 30
 
 _POSTGRES: Final = {
     "connect_timeout": 10,
-    # Or a process that was frozen within a transaction would keep all others out for ever.
-    "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=30s",
+    # A process that is frozen within a transaction is ended before others tire of its locks.
+    "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=30s",
 }
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x150C0  # any number that nobody else locks on a PostgreSQL server

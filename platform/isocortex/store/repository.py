@@ -185,9 +185,15 @@ class Store:
             slices = reading.read_slices(connection, [score.id for score in ordered])
         return StoredModel(name=name, versions=versions, scores=ordered, slices=slices)
 
-    def benchmarks(self, *, viewer: int | None = None) -> tuple[StoredBenchmark, ...]:
-        """Each benchmark with scores in the version that was used last, by name."""
-        return tuple(self.browsing.view(Sight(viewer)).benchmarks.values())
+    def benchmarks(
+        self, *, viewer: int | None = None, model: str | None = None
+    ) -> tuple[StoredBenchmark, ...]:
+        """Each benchmark with scores in the version that was used last, by name.
+
+        Those of this `model` are among them if it is unlisted.
+        """
+        sight = Sight(viewer, () if model is None else (model,))
+        return tuple(self.browsing.view(sight).benchmarks.values())
 
     def benchmark(self, name: str, *, viewer: int | None = None) -> StoredBenchmark:
         """The benchmark of that name in the version that was used last."""

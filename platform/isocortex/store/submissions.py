@@ -1,5 +1,6 @@
 """Submissions and uploads: what somebody asks to have scored, and the files that came for it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -83,6 +84,13 @@ class Submissions:
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(table.version.desc()))
             return tuple(map(submitting.stored_submission, rows))
+
+    def kinds_of_scores(self, score_ids: Collection[int]) -> frozenset[SubmissionKind]:
+        """As what the models were handed in that these scores are of; nothing for our own."""
+        job, table = service.Job, service.Submission
+        query = select(table.kind).join(job, job.submission_id == table.id)
+        with reading(self.engine) as connection:
+            return frozenset(connection.scalars(query.where(job.score_id.in_(score_ids))))
 
     def publish(self, key: str, visibility: Visibility) -> StoredSubmission:
         """The submission, which is shown as `visibility` says from now on, as its scores are.

@@ -13,7 +13,7 @@ from . import writing
 from .keys import new_key
 from .opening import reading
 from .schema import now
-from .service import Event, Submission, Webhook
+from .service import Account, Event, Submission, Webhook
 
 MOST_WEBHOOKS: Final = 10
 """How many webhooks one account may have."""
@@ -98,9 +98,11 @@ class Webhooks:
         writing.commit(self.engine, work)
 
     def active(self) -> tuple[StoredWebhook, ...]:
-        """All webhooks that have not been given up."""
+        """All webhooks that have not been given up, of accounts that are not disabled."""
+        owned = _all().join(Account, Account.id == Webhook.account_id)
+        query = owned.where(_is_active(), Account.disabled_at.is_(None)).order_by(Webhook.id)
         with reading(self.engine) as connection:
-            return tuple(map(_stored, connection.execute(_all().where(_is_active()))))
+            return tuple(map(_stored, connection.execute(query)))
 
     def newest_event(self) -> int:
         """The id of the newest event of all; 0 if there was none."""

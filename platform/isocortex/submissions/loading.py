@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,9 @@ from .texts import layer_faults
 
 ENGINE_VERSION: Final = 1
 """Counted up whenever a change of the jailed side would change a response."""
+
+MOST_UNITS: Final = 2**28
+"""How wide a layer's answer to one image may be: this process sets memory aside for it."""
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def _candidate(
 def _shape(sizes: object) -> tuple[int, ...]:
     if isinstance(sizes, list) and 1 <= len(sizes) <= 7:
         shape = tuple(size for size in sizes if isinstance(size, int) and 0 < size < 2**32)
-        if len(shape) == len(sizes):
+        if len(shape) == len(sizes) and prod(shape) <= MOST_UNITS:
             return shape
     raise JailError("the jailed task said a shape that is none")
 

@@ -7,6 +7,14 @@ from typing import Final
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
 _TEMPLATE: Final = re.compile(r"\{\{|\{%|\$\{|<%")
 _FORMULA: Final = ("=", "+", "-", "@", "|")
+_ENTRY: Final = re.compile(r"@\s*([A-Za-z]+)\s*[{(]")
+_NO_ENTRIES: Final = frozenset({"comment", "preamble", "string"})
+_COMMAND: Final = re.compile(
+    r"\\(?:catcode|csname|closeout|def|edef|gdef|include|immediate|input|let|openin|openout|read"
+    r"|special|write)(?![A-Za-z])"
+)
+"""Commands of TeX that no reference needs."""
+
 _SCHEME: Final = re.compile(r"\s*(javascript|vbscript|data|file)\s*:", re.IGNORECASE)
 _REFUSED_CATEGORIES: Final = {
     "Cc": "a control character",
@@ -42,7 +50,24 @@ def bibtex_faults(text: str, *, most: int) -> list[str]:
         faults.append("holds markup such as <b>; write plain BibTeX")
     if text.strip() and not re.match(r"\s*@[A-Za-z]+\s*\{", text):
         faults.append("does not begin like an entry, such as @article{")
+    if not _is_balanced(text):
+        faults.append("has braces that do not match, which would break a list of references")
+    if none := {each.lower() for each in _ENTRY.findall(text)} & _NO_ENTRIES:
+        faults.append(f"holds @{min(none)}, which is no reference")
+    if commands := _COMMAND.findall(text):
+        faults.append(
+            f"holds the command {commands[0]}, which reads, writes or redefines something"
+        )
     return faults
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for each in text:
+        depth += (each == "{") - (each == "}")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def layer_faults(name: str) -> list[str]:
