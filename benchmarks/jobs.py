@@ -4,6 +4,7 @@
 """
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -54,6 +56,12 @@ def workers() -> list[Measurement]:
     """Two worker processes against one on small models, one model a job; wall seconds."""
     one, two = _wall(1), _wall(2)
     return [Measurement(two, one, "one worker", 0.0, "wall s")]
+
+
+def on_dask() -> list[Measurement]:
+    """The same with the workers of a Dask cluster on this computer."""
+    one, two = _dask_wall(1), _dask_wall(2)
+    return [Measurement(two, one, "one Dask worker", 0.0, "wall s")]
 
 
 def overhead() -> list[Measurement]:
@@ -100,6 +108,48 @@ def _wall(processes: int) -> float:
                 process.wait()
 
 
+_DISPATCH: Final = """
+import sys
+from benchmarks import jobs
+from isocortex import settings
+from isocortex.jobs.dask_executor import Cluster, dispatch
+
+dispatch(settings.database_url(), Cluster(address=sys.argv[1]), run=jobs._run)
+"""
+
+
+def _dask_wall(processes: int) -> float:
+    """The seconds that so many warm Dask workers need for all jobs."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask, lone = "distributed.cli.dask_", ["--no-dashboard"]
+    commands = [
+        ["-m", f"{dask}scheduler", "--host", "127.0.0.1", "--port", address.split(":")[2], *lone],
+        ["-m", f"{dask}worker", address, "--nthreads=1", f"--nworkers={processes}", *lone],
+        ["-c", _DISPATCH, address],
+    ]
+    with tempfile.TemporaryDirectory() as folder, _home(folder), open_store() as store:
+        account = store.accounts.create("ann", role="admin").id
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        here = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+        started = [
+            subprocess.Popen([sys.executable, *command], env=here, **quiet) for command in commands
+        ]
+        try:
+            warm = 4 * processes  # whichever takes them, each worker gets one
+            _submit(store, account, [f"warm{number}" for number in range(warm)])
+            _await(lambda: store.queue.counts() == {"done": warm})
+            start = time.perf_counter()
+            _submit(store, account, [f"net{number}" for number in range(JOBS)])
+            _await(lambda: store.queue.counts() == {"done": warm + JOBS})
+            return time.perf_counter() - start
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait()
+
+
 @contextmanager
 def _home(folder: str) -> Iterator[None]:
     former = {name: os.environ.get(name) for name in ("ISOCORTEX_HOME", "OMP_NUM_THREADS")}
@@ -138,6 +188,7 @@ def _run(_store: Store, desk: Desk, claim: Claim) -> None:
 
 CASES: Final[dict[str, Callable[[], list[Measurement]]]] = {
     "jobs-workers": workers,
+    "jobs-dask": on_dask,
     "jobs-overhead": overhead,
     "jobs-crowd": crowd,
 }
