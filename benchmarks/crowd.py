@@ -49,8 +49,10 @@ def crowd() -> list[Measurement]:
 def _crowded(url: str) -> dict[str, float]:
     """How many of each step there were in a second; the rest is told on standard error."""
     with open_store(url) as store:
+        regions = [f"faces/V{region}/rsa" for region in range(JOBS)]
         for name, count in ACCOUNTS.items():
-            _submit(store, store.accounts.create(name, role="admin").id, count)
+            account = store.accounts.create(name, role="admin").id
+            submit(store, account, [f"net{number}" for number in range(count)], regions)
         command = [sys.executable, "-m", "benchmarks.crowd", url]
         command += [str(WORKERS // PROCESSES), str(SECONDS)]
         parts = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(PROCESSES)]
@@ -79,20 +81,21 @@ def _told(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _submit(store: Store, account_id: int, count: int) -> None:
-    for number in range(count):
+def submit(store: Store, account_id: int, models: Sequence[str], benchmarks: Sequence[str]) -> None:
+    """Hand in made-up models, and queue each of them on these benchmarks."""
+    for model in models:
         checked = CheckedSubmission(
-            model=f"net{number}",
+            model=model,
             kind="hub",
             visibility="public",
             card={},
             source={},
             blob=None,
             content_hash=uuid.uuid4().hex * 2,
-            benchmarks=(),
+            benchmarks=tuple(benchmarks),
         )
         key = store.submissions.add(account_id, checked)[0].key
-        store.queue.add(key, [f"faces/V{region}/rsa" for region in range(JOBS)])
+        store.queue.add(key, benchmarks)
 
 
 def _timed(work: object) -> float:

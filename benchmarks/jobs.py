@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -27,9 +26,9 @@ from isocortex.jobs.worker import Habits, work
 from isocortex.runs import score_all
 from isocortex.store import Store, open_store
 from isocortex.store.queue import Claim
-from isocortex.store.submitted import CheckedSubmission, StoredSubmission
+from isocortex.store.submitted import StoredSubmission
 
-from .crowd import crowd
+from .crowd import crowd, submit
 from .timing import Measurement
 
 BENCHMARK: Final = "simulated/V1/rsa"
@@ -90,22 +89,32 @@ def score_all_alone(name: str) -> None:
 
 def _wall(processes: int) -> float:
     """The seconds that so many warm workers need for all jobs."""
-    with tempfile.TemporaryDirectory() as folder, _home(folder), open_store() as store:
-        account = store.accounts.create("ann", role="admin").id
-        names = [f"worker{number}" for number in range(processes)]
-        command = [sys.executable, "-m", "benchmarks.jobs"]
-        started = [subprocess.Popen([*command, name]) for name in names]
-        try:
+    with _opened() as (store, account):
+        commands = [["-m", "benchmarks.jobs", f"worker{number}"] for number in range(processes)]
+        with _started(commands):
             _await(lambda: len(store.queue.workers()) == processes)
-            _submit(store, account, [f"net{number}" for number in range(JOBS)])
-            start = time.perf_counter()
-            _await(lambda: store.queue.counts() == {"done": JOBS})
-            return time.perf_counter() - start
-        finally:
-            for process in started:
-                process.terminate()
-            for process in started:
-                process.wait()
+            return _spent(store, account)
+
+
+def _dask_wall(processes: int) -> float:
+    """The seconds that so many warm Dask workers need for all jobs."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, dask = f"tcp://127.0.0.1:{port}", "distributed.cli.dask_"
+    commands = [
+        ["-m", f"{dask}scheduler", "--host", "127.0.0.1", "--port", f"{port}", "--no-dashboard"],
+        [
+            *("-m", f"{dask}worker", address, "--nthreads=1", f"--nworkers={processes}"),
+            "--no-dashboard",
+        ],
+        ["-c", _DISPATCH, address],
+    ]
+    with _opened() as (store, account), _started(commands):
+        warm = 4 * processes  # whichever takes them, each worker gets one
+        submit(store, account, [f"warm{number}" for number in range(warm)], [BENCHMARK])
+        _await(lambda: store.queue.counts() == {"done": warm})
+        return _spent(store, account)
 
 
 _DISPATCH: Final = """
@@ -118,36 +127,36 @@ dispatch(settings.database_url(), Cluster(address=sys.argv[1]), run=jobs._run)
 """
 
 
-def _dask_wall(processes: int) -> float:
-    """The seconds that so many warm Dask workers need for all jobs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    dask, lone = "distributed.cli.dask_", ["--no-dashboard"]
-    commands = [
-        ["-m", f"{dask}scheduler", "--host", "127.0.0.1", "--port", address.split(":")[2], *lone],
-        ["-m", f"{dask}worker", address, "--nthreads=1", f"--nworkers={processes}", *lone],
-        ["-c", _DISPATCH, address],
-    ]
+def _spent(store: Store, account: int) -> float:
+    """The seconds that those who are there need for all jobs."""
+    done = store.queue.counts().get("done", 0)
+    submit(store, account, [f"net{number}" for number in range(JOBS)], [BENCHMARK])
+    start = time.perf_counter()
+    _await(lambda: store.queue.counts() == {"done": done + JOBS})
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Store, int]]:
+    """An empty store in a home of its own, and an account in it."""
     with tempfile.TemporaryDirectory() as folder, _home(folder), open_store() as store:
-        account = store.accounts.create("ann", role="admin").id
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        here = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-        started = [
-            subprocess.Popen([sys.executable, *command], env=here, **quiet) for command in commands
-        ]
-        try:
-            warm = 4 * processes  # whichever takes them, each worker gets one
-            _submit(store, account, [f"warm{number}" for number in range(warm)])
-            _await(lambda: store.queue.counts() == {"done": warm})
-            start = time.perf_counter()
-            _submit(store, account, [f"net{number}" for number in range(JOBS)])
-            _await(lambda: store.queue.counts() == {"done": warm + JOBS})
-            return time.perf_counter() - start
-        finally:
-            for process in reversed(started):
-                process.terminate()
-                process.wait()
+        yield store, store.accounts.create("ann", role="admin").id
+
+
+@contextmanager
+def _started(commands: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Processes of Python; at the end they are stopped, the last one first."""
+    here = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    started = [
+        subprocess.Popen([sys.executable, *command], env=here, stderr=subprocess.DEVNULL)
+        for command in commands
+    ]
+    try:
+        yield
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
 
 
 @contextmanager
@@ -165,21 +174,6 @@ def _home(folder: str) -> Iterator[None]:
 def _await(truth: Callable[[], bool]) -> None:
     while not truth():
         time.sleep(0.02)
-
-
-def _submit(store: Store, account: int, models: list[str]) -> None:
-    for model in models:
-        checked = CheckedSubmission(
-            model=model,
-            kind="hub",
-            visibility="public",
-            card={},
-            source={},
-            blob=None,
-            content_hash=uuid.uuid4().hex * 2,
-            benchmarks=(BENCHMARK,),
-        )
-        store.queue.add(store.submissions.add(account, checked)[0].key, checked.benchmarks)
 
 
 def _run(_store: Store, desk: Desk, claim: Claim) -> None:

@@ -188,7 +188,7 @@ def _find_caller(request: Request) -> Caller:
     store: Store = request.app.state.store
     if (token := _bearer(request)) is not None:
         account, stored = store.accounts.token_holder(token)
-        return Caller(account, stored.scopes & account.scopes, token=stored)
+        return Caller(account, stored.allowed(account), token=stored)
     secret = session_secret(request)
     found = None if secret is None else store.accounts.session(secret)
     if found is None:

@@ -9,6 +9,13 @@ from fastapi.testclient import TestClient
 PASSWORD = "quiet green cortex"
 
 
+def read_page(client: TestClient, path: str) -> str:
+    """The page at this address, which is there."""
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    return response.text
+
+
 class Browser:
     """Another browser on the same application, with cookies of its own."""
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
 from tests.made_up_scores import fill_store
 
-from isocortex.store import open_store
+from isocortex.store import Store, open_store
 
 
 @pytest.fixture
@@ -29,6 +30,21 @@ def empty_client(empty_home: Path) -> Iterator[TestClient]:
 
 
 @pytest.fixture
+def application(empty_home: Path) -> Iterator[FastAPI]:
+    """The application on an empty store, started."""
+    made = create_app()
+    with TestClient(made):
+        yield made
+
+
+@pytest.fixture
+def store(application: FastAPI) -> Store:
+    """The store behind the application."""
+    found: Store = application.state.store
+    return found
+
+
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")

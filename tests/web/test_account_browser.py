@@ -1,14 +1,12 @@
 """Signing in by a real browser, without JavaScript: it sends what our forms rely on."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from isocortex.web.app import create_app
+from tests.handed_in import served
 from tests.web.browsers import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -21,15 +19,8 @@ def address(empty_home: Path) -> Iterator[str]:
     """The address of a running server that knows ada."""
     application = create_app()
     application.state.store.accounts.create("ada", password=PASSWORD)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # a request waits here until the server answers
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with served(application) as found:
+        yield found
 
 
 def test_a_person_signs_in_makes_a_token_and_signs_out(address: str, chromium: Any) -> None:

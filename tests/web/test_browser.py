@@ -1,15 +1,13 @@
 """The pages in Chromium: on telephone and desk, by day and night, with axe and by keyboard."""
 
 import csv
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from isocortex.web.app import create_app
+from tests.handed_in import served
 from tests.made_up_scores import HEBBIAN, benchmark_facts, candidate_facts, fill_store, record_score
 
 from isocortex.matrices import write_matrices
@@ -41,7 +39,7 @@ PATHS = {
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running server with made-up scores, among them of a shipped network."""
-    with pytest.MonkeyPatch.context() as patch, socket.socket() as listening:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOCORTEX_HOME", str(tmp_path_factory.mktemp("served")))
         with open_store() as store:
             write_matrices("simulated")
@@ -51,26 +49,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 facts = candidate_facts(name, **HEBBIAN)
                 for region in ("IT", "V1"):
                     record_score(store, facts, benchmark_facts(f"faces/{region}/rsa"), 0.2)
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # a request waits here until the server answers
-        server = uvicorn.Server(uvicorn.Config(create_app(), log_level="error"))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=Path("/usr/bin/chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
+        with served(create_app()) as found:
+            yield found
 
 
 @pytest.fixture(scope="module", params=[375, 1440])

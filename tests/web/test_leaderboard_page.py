@@ -13,6 +13,7 @@ from isocortex.web.tables import tiers_of
 from isocortex.web.trees import benchmark_tree, selected, topmost
 from sqlalchemy import insert, select, update
 from tests.made_up_scores import HEBBIAN, benchmark_facts, candidate_facts, record_score
+from tests.web.browsers import read_page
 
 from isocortex.store import Selection, Store, open_store
 from isocortex.store.opening import writing
@@ -45,12 +46,6 @@ def client(store: Store) -> Iterator[TestClient]:
         yield opened
 
 
-def page(client: TestClient, path: str) -> str:
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    return response.text
-
-
 def mean_of(html: str, model: str) -> str:
     """What the column of means says of a model."""
     row = html[html.index(f'href="/models/{model}"') :]
@@ -61,17 +56,17 @@ def mean_of(html: str, model: str) -> str:
 
 def test_weights_are_multiplied_along_the_path_and_taken_into_the_mean(client: TestClient) -> None:
     high, low = 0.6 / 0.8, 0.2 / 0.8
-    assert mean_of(page(client, "/"), "net/high") == f"{(high + low) / 2:.2f}"
-    html = page(client, "/?weight=faces~2&weight=faces/IT/rsa~3")
+    assert mean_of(read_page(client, "/"), "net/high") == f"{(high + low) / 2:.2f}"
+    html = read_page(client, "/?weight=faces~2&weight=faces/IT/rsa~3")
     assert mean_of(html, "net/high") == f"{(6 * high + 2 * low) / 8:.2f}"
     assert "weighted, of 2 benchmarks" in html
 
 
 def test_a_benchmark_that_is_left_out_does_not_count(client: TestClient) -> None:
-    html = page(client, "/?without=faces/V1/rsa")
+    html = read_page(client, "/?without=faces/V1/rsa")
     assert (mean_of(html, "net/high"), mean_of(html, "net/low")) == ("0.75", "0.25")
-    assert mean_of(page(client, "/?weight=faces/V1/rsa~0"), "net/high") == "0.75"
-    assert "Every benchmark is left out." in page(client, "/?without=faces")
+    assert mean_of(read_page(client, "/?weight=faces/V1/rsa~0"), "net/high") == "0.75"
+    assert "Every benchmark is left out." in read_page(client, "/?without=faces")
 
 
 def test_the_address_of_a_form_is_answered_by_the_shorter_one(client: TestClient) -> None:
@@ -79,7 +74,7 @@ def test_the_address_of_a_form_is_answered_by_the_shorter_one(client: TestClient
     answer = client.get(form, follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/?without=faces/V1/rsa&weight=faces~2"
-    shown = page(client, answer.headers["location"])
+    shown = read_page(client, answer.headers["location"])
     assert '<input type="checkbox" name="in" value="faces" checked>' in shown
     assert '<input type="checkbox" name="in" value="faces/V1/rsa">' in shown
 
@@ -97,7 +92,7 @@ def test_boxes_that_were_shown_for_other_data_do_not_count(client: TestClient) -
 
 
 def test_columns_are_picked_and_hidden_ones_still_count(client: TestClient) -> None:
-    html = page(client, "/?col=learning_rule")
+    html = read_page(client, "/?col=learning_rule")
     assert 'class="dataset"' not in html
     assert ">hebbian</td>" in html
     assert mean_of(html, "net/high") == "0.50"
@@ -108,19 +103,19 @@ def test_columns_are_picked_and_hidden_ones_still_count(client: TestClient) -> N
 
 
 def test_a_search_hides_rows_and_leaves_their_ranks(client: TestClient) -> None:
-    html = page(client, "/?q=HEBBIAN+plasticity&without=faces/V1/rsa")
+    html = read_page(client, "/?q=HEBBIAN+plasticity&without=faces/V1/rsa")
     assert "1 of 2 models; ranks are among all" in html
     assert re.search(r'class="rank"><span class="number">2<', html)
 
 
 def test_models_are_chosen_by_what_speaks_for_them(client: TestClient) -> None:
-    html = page(client, "/?has=no_weight_transport")
+    html = read_page(client, "/?has=no_weight_transport")
     assert "net/low" in html
     assert 'href="/models/net/high"' not in html
 
 
 def test_an_open_dataset_can_be_closed_to_its_mean(client: TestClient) -> None:
-    html = page(client, "/?open=faces")
+    html = read_page(client, "/?open=faces")
     assert "Mean over 2 benchmarks of faces: 0.500" in html
     assert "V1</span>" not in html
     assert 'href="/" aria-label="Show the 2 benchmarks of faces"' in html
@@ -137,23 +132,23 @@ def test_many_benchmarks_are_closed_and_a_mean_needs_all(
             if number:
                 record_score(many, candidate_facts("most"), one, 0.4)
     with TestClient(create_app()) as client:
-        html = page(client, "/")
+        html = read_page(client, "/")
         assert "Mean over 9 benchmarks of voices: 0.500" in html
         assert html.count(">8 of 9</span>") == 2  # the mean of all, and that of voices
         assert html.count('class="region"') == 0
-        assert page(client, "/?open=voices").count('class="region"') == 9
+        assert read_page(client, "/?open=voices").count('class="region"') == 9
 
 
 def test_the_leaderboard_of_a_day_holds_what_was_scored_by_then(client: TestClient) -> None:
-    assert "As of 1 January 2020." in page(client, "/?as_of=2020-01-01")
-    assert "/models/net/high" not in page(client, "/?as_of=2020-01-01")
-    assert "/models/net/high" in page(client, "/?as_of=2120-01-01")
+    assert "As of 1 January 2020." in read_page(client, "/?as_of=2020-01-01")
+    assert "/models/net/high" not in read_page(client, "/?as_of=2020-01-01")
+    assert "/models/net/high" in read_page(client, "/?as_of=2120-01-01")
 
 
 def test_a_frozen_leaderboard_stays(store: Store, client: TestClient) -> None:
     selection = Selection(weights=(("faces/IT/rsa", 3.0),))
     store.freeze("release-1", "For the tests.", selection)
-    html = page(client, "/?frozen=release-1")
+    html = read_page(client, "/?frozen=release-1")
     assert "Frozen leaderboard release-1.</b> For the tests." in html
     assert mean_of(html, "net/high") == f"{(3 * 0.75 + 0.25) / 4:.2f}"
     assert client.get("/?frozen=release-1&without=faces").status_code == 422
@@ -182,7 +177,7 @@ def test_only_the_embedded_page_may_be_framed(client: TestClient) -> None:
     assert "frame-ancestors *" in policies["/embed"]
     assert "frame-ancestors 'none'" in policies["/"]
     assert all("script-src 'self';" in policy for policy in policies.values())
-    assert "net/high" in page(client, "/embed?rows=1&weight=faces/IT/rsa~3")
+    assert "net/high" in read_page(client, "/embed?rows=1&weight=faces/IT/rsa~3")
 
 
 def test_a_badge_says_mean_and_rank(client: TestClient) -> None:

@@ -11,16 +11,11 @@ from isocortex.web.app import create_app
 from isocortex.web.drawing import Scale
 from isocortex.web.rendering import breakable, fact, link_or_text, number
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
+from tests.web.browsers import read_page
 
 from isocortex import ontology
 from isocortex.scores import Ceiling
 from isocortex.store import open_store
-
-
-def page(client: TestClient, path: str) -> str:
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    return response.text
 
 
 def models(html: str) -> list[str]:
@@ -29,13 +24,13 @@ def models(html: str) -> list[str]:
 
 
 def test_an_empty_store_says_what_to_do(empty_client: TestClient) -> None:
-    html = page(empty_client, "/")
+    html = read_page(empty_client, "/")
     assert "make demo" in html
     assert "isocortex score" in html
 
 
 def test_the_leaderboard_lists_models_by_rank(client: TestClient) -> None:
-    html = page(client, "/")
+    html = read_page(client, "/")
     assert models(html) == ["family/best%230", "family/hebb", "family/partial"]
     assert "1 of 2" in html
     assert 'title="Not scored"' in html
@@ -44,30 +39,30 @@ def test_the_leaderboard_lists_models_by_rank(client: TestClient) -> None:
 def test_a_leaderboard_without_ranks_says_why(client: TestClient) -> None:
     with open_store() as store:
         record_score(store, candidate_facts("late"), benchmark_facts("late/IT/rsa"))
-    assert "No ranks yet." in page(client, "/")
-    assert "No ranks yet." not in page(client, "/?only=faces")
+    assert "No ranks yet." in read_page(client, "/")
+    assert "No ranks yet." not in read_page(client, "/?only=faces")
 
 
 def test_every_score_is_told_in_words(client: TestClient) -> None:
-    html = page(client, "/")
+    html = read_page(client, "/")
     assert "0.750 of the ceiling, 95 % interval" in html
     assert "ceiling 0.500 to 0.800" in html
     assert "layer block3; no ceiling" in html
 
 
 def test_columns_sort_both_ways_and_missing_scores_stay_last(client: TestClient) -> None:
-    best_first = models(page(client, "/?sort=faces/V1/rsa"))
-    worst_first = models(page(client, "/?sort=-faces/V1/rsa"))
+    best_first = models(read_page(client, "/?sort=faces/V1/rsa"))
+    worst_first = models(read_page(client, "/?sort=-faces/V1/rsa"))
     assert best_first == ["family/best%230", "family/hebb", "family/partial"]
     assert worst_first == ["family/hebb", "family/best%230", "family/partial"]
-    assert models(page(client, "/?sort=-name"))[0] == "family/partial"
+    assert models(read_page(client, "/?sort=-name"))[0] == "family/partial"
 
 
 def test_the_form_filters_and_empty_fields_do_not(client: TestClient) -> None:
     asked = "/?objective=&architecture=&learning_rule=hebbian&diet=&q="
-    assert models(page(client, asked)) == ["family/hebb"]
-    assert '<option value="hebbian" selected>' in page(client, asked)
-    assert "No model has these components" in page(client, "/?diet=wider-face")
+    assert models(read_page(client, asked)) == ["family/hebb"]
+    assert '<option value="hebbian" selected>' in read_page(client, asked)
+    assert "No model has these components" in read_page(client, "/?diet=wider-face")
 
 
 def test_a_term_that_has_left_the_ontology_is_shown_by_its_name(
@@ -75,12 +70,12 @@ def test_a_term_that_has_left_the_ontology_is_shown_by_its_name(
 ) -> None:
     terms = tuple(term for term in ontology._TERMS if term.name != "hebbian")
     monkeypatch.setattr(ontology, "_TERMS", terms)
-    assert ">hebbian</span>" in page(client, "/")
-    assert "hebbian" in page(client, "/models/family/hebb")
+    assert ">hebbian</span>" in read_page(client, "/")
+    assert "hebbian" in read_page(client, "/models/family/hebb")
 
 
 def test_one_dataset_can_be_chosen(client: TestClient) -> None:
-    html = page(client, "/?only=monkey")
+    html = read_page(client, "/?only=monkey")
     assert 'class="dataset">faces' not in html
     assert models(html) == ["family/best%230"]
 
@@ -108,8 +103,8 @@ def test_simulated_data_are_labelled_and_apart(client: TestClient) -> None:
     with open_store() as store:
         toy = benchmark_facts("toy/IT/rsa", simulated=True)
         record_score(store, candidate_facts("toy-net"), toy)
-    assert "toy-net" not in page(client, "/")
-    html = page(client, "/?data=simulated")
+    assert "toy-net" not in read_page(client, "/")
+    html = read_page(client, "/?data=simulated")
     assert models(html) == ["toy-net"]
     assert "Simulated data." in html
 
@@ -118,7 +113,7 @@ def test_simulated_data_are_shown_where_there_are_no_others(empty_home: Path) ->
     with open_store() as store:
         record_score(store, candidate_facts("net"), benchmark_facts("toy/IT/rsa", simulated=True))
     with TestClient(create_app()) as client:
-        assert "Simulated data." in page(client, "/")
+        assert "Simulated data." in read_page(client, "/")
 
 
 def test_long_leaderboards_have_pages(empty_home: Path) -> None:
@@ -126,13 +121,13 @@ def test_long_leaderboards_have_pages(empty_home: Path) -> None:
         for count in range(51):
             record_score(store, candidate_facts(f"net{count:02}"), benchmark_facts(), count / 100)
     with TestClient(create_app()) as client:
-        assert len(models(page(client, "/"))) == 50
-        assert models(page(client, "/?page=2")) == ["net00"]
-        assert 'rel="next" href="/?page=2"' in page(client, "/")
+        assert len(models(read_page(client, "/"))) == 50
+        assert models(read_page(client, "/?page=2")) == ["net00"]
+        assert 'rel="next" href="/?page=2"' in read_page(client, "/")
 
 
 def test_a_models_page_holds_all_that_is_known(client: TestClient) -> None:
-    html = page(client, "/models/family/best%230")
+    html = read_page(client, "/models/family/best%230")
     for known in ("Russakovsky et al. 2015", "1,234,567", "@article{nobody2026", "BSD-3-Clause"):
         assert known in html
     assert "isocortex score &#39;family/best#0&#39;" in html
@@ -142,12 +137,12 @@ def test_a_models_page_holds_all_that_is_known(client: TestClient) -> None:
 
 def test_a_model_that_was_never_scored_has_a_page(empty_client: TestClient) -> None:
     name = empty_client.get("/api/v1/models?limit=1").json()["items"][0]["name"]
-    assert "Not scored yet" in page(empty_client, f"/models/{name}")
+    assert "Not scored yet" in read_page(empty_client, f"/models/{name}")
 
 
 def test_benchmarks_have_pages(client: TestClient) -> None:
-    assert 'href="/benchmarks/faces/IT/rsa"' in page(client, "/benchmarks")
-    html = page(client, "/benchmarks/faces/IT/rsa")
+    assert 'href="/benchmarks/faces/IT/rsa"' in read_page(client, "/benchmarks")
+    html = read_page(client, "/benchmarks/faces/IT/rsa")
     assert html.index("family/<wbr>best") < html.index("family/<wbr>hebb")
     assert "isocortex score" not in html
 
@@ -168,8 +163,8 @@ def test_names_cannot_run_in_a_spreadsheet_or_a_page(empty_home: Path) -> None:
     with open_store() as store:
         record_score(store, candidate_facts("=<script>"), benchmark_facts())
     with TestClient(create_app()) as client:
-        assert "<script>" not in page(client, "/")
-        assert "'=<script>" in page(client, "/leaderboard.csv")
+        assert "<script>" not in read_page(client, "/")
+        assert "'=<script>" in read_page(client, "/leaderboard.csv")
 
 
 def test_only_web_addresses_become_links() -> None:
@@ -203,7 +198,7 @@ def test_a_value_beyond_the_ceiling_is_shown(empty_home: Path) -> None:
         low_ceiling = Ceiling(lower=0.1, upper=0.2)
         record_score(store, candidate_facts(), benchmark_facts(), 0.3, ceiling=low_ceiling)
     with TestClient(create_app()) as client:
-        assert ">1.50</span>" in page(client, "/")
+        assert ">1.50</span>" in read_page(client, "/")
 
 
 def test_facts_of_a_card_are_shown_whatever_they_are() -> None:

@@ -22,6 +22,7 @@ from isocortex.web.siblings import siblings
 from PIL import Image
 from scipy import stats
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
+from tests.web.browsers import read_page
 
 from isocortex import ontology
 from isocortex.matrices import write_matrices
@@ -60,19 +61,13 @@ def client(store: Store) -> Iterator[TestClient]:
         yield opened
 
 
-def page(client: TestClient, path: str) -> str:
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    return response.text
-
-
 def quoted(name: str) -> str:
     return name.replace("#", "%23").replace("@", "%40").replace(":", "%3A")
 
 
 def test_models_are_compared_with_joint_intervals(client: TestClient) -> None:
     names = [CELL.format(rule="backprop", seed=0), CELL.format(rule="feedback", seed=0)]
-    html = page(client, "/compare?model=" + "&model=".join(map(quoted, names)))
+    html = read_page(client, "/compare?model=" + "&model=".join(map(quoted, names)))
     assert f"faces/IT/rsa: 0.200 better than {names[1]}, 0.200 to 0.200" in html
     assert "faces/V1/rsa, layer by layer" in html
 
@@ -80,10 +75,10 @@ def test_models_are_compared_with_joint_intervals(client: TestClient) -> None:
 def test_a_comparison_says_what_it_cannot_do(client: TestClient) -> None:
     two = quoted(CELL.format(rule="backprop", seed=0)), "other/net"
     asked = "/compare?model=" + "&model=".join(two)
-    assert "faces/IT/rsa: 0.100 better than other/net" in page(client, asked)
-    apart = page(client, "/compare?model=third/net&model=other/net")
+    assert "faces/IT/rsa: 0.100 better than other/net" in read_page(client, asked)
+    apart = read_page(client, "/compare?model=third/net&model=other/net")
     assert "<b>Nothing to compare.</b>" in apart
-    assert "Name at least one more model" in page(client, "/compare?model=other/net")
+    assert "Name at least one more model" in read_page(client, "/compare?model=other/net")
     many = "&".join(f"model=m{number}" for number in range(7))
     assert client.get(f"/compare?{many}").status_code == 422
     assert client.get("/compare?model=other/net&model=none").status_code == 404
@@ -104,7 +99,7 @@ def test_scores_that_do_not_vary_have_no_correlation() -> None:
 
 
 def test_benchmarks_are_compared_over_the_models_that_have_both(client: TestClient) -> None:
-    html = page(client, "/compare/benchmarks?x=faces/IT/rsa&y=faces/V1/rsa")
+    html = read_page(client, "/compare/benchmarks?x=faces/IT/rsa&y=faces/V1/rsa")
     assert "6 models on faces/IT/rsa and faces/V1/rsa" in html
     assert "Spearman&#39;s ρ" in html
     assert client.get("/compare/benchmarks?x=none&y=faces/V1/rsa").status_code == 404
@@ -139,8 +134,8 @@ def test_exploring_shows_each_cell_with_the_mean_of_its_models(store: Store) -> 
 
 
 def test_exploring_without_means_says_what_to_do(client: TestClient) -> None:
-    assert "faces/IT/rsa against parameters" in page(client, "/explore?of=faces/IT/rsa")
-    assert "Choose one benchmark above" in page(client, "/explore?q=other")
+    assert "faces/IT/rsa against parameters" in read_page(client, "/explore?of=faces/IT/rsa")
+    assert "Choose one benchmark above" in read_page(client, "/explore?q=other")
     assert client.get("/explore?of=none").status_code == 404
 
 
@@ -176,7 +171,7 @@ def test_a_shipped_network_shows_how_it_learned() -> None:
 
 
 def test_a_models_page_shows_layers_versions_and_siblings(client: TestClient) -> None:
-    html = page(client, "/models/" + quoted(CELL.format(rule="feedback", seed=0)))
+    html = read_page(client, "/models/" + quoted(CELL.format(rule="feedback", seed=0)))
     assert "Score of each layer on each benchmark" in html
     assert "Credit audit" in html
     assert "The same but for one component" in html
@@ -184,13 +179,13 @@ def test_a_models_page_shows_layers_versions_and_siblings(client: TestClient) ->
 
 
 def test_a_benchmark_tells_in_words_what_its_score_means(client: TestClient) -> None:
-    html = page(client, "/benchmarks/faces/IT/rsa")
+    html = read_page(client, "/benchmarks/faces/IT/rsa")
     assert "between 0.50 and 0.80 on the measure&#39;s own scale" in html
     assert "Raw scores of all 7 models" in html
 
 
 def test_the_measures_are_those_that_are_registered(client: TestClient) -> None:
-    html = page(client, "/measures")
+    html = read_page(client, "/measures")
     for entry in entries("scorer"):
         assert f"<code>{entry.name}</code>" in html
 
@@ -274,11 +269,11 @@ def test_a_matrix_is_a_picture_of_one_pixel_a_pair() -> None:
 
 def test_a_benchmark_shows_the_matrix_that_was_made_here(empty_home: Path) -> None:
     with TestClient(create_app(), raise_server_exceptions=False) as client:
-        assert "Which stimuli differ" not in page(client, "/benchmarks/simulated/IT/rsa")
+        assert "Which stimuli differ" not in read_page(client, "/benchmarks/simulated/IT/rsa")
         assert client.get("/matrices/simulated/IT.png").status_code == 404
     write_matrices("simulated")
     with TestClient(create_app(), raise_server_exceptions=False) as client:
-        assert "1 − r between the responses of" in page(client, "/benchmarks/simulated/IT/rsa")
+        assert "1 − r between the responses of" in read_page(client, "/benchmarks/simulated/IT/rsa")
         answer = client.get("/matrices/simulated/IT.png")
         assert answer.headers["content-type"] == "image/png"
         assert client.get("/matrices/simulated/..%2FIT.png").status_code == 404

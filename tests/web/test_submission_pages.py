@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from isocortex.web.app import create_app
 from isocortex.web.submission_forms import EMPTY, document_of, faults_by_field, read_typed
 from isocortex.web.submission_views import duration, job_view, size
 from sqlalchemy import update
@@ -22,19 +20,6 @@ from isocortex.store.opening import writing
 from isocortex.store.service import Submission
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def application(empty_home: Path) -> Iterator[FastAPI]:
-    made = create_app()
-    with TestClient(made):
-        yield made
-
-
-@pytest.fixture
-def store(application: FastAPI) -> Store:
-    found: Store = application.state.store
-    return found
 
 
 @pytest.fixture

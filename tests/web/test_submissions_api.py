@@ -2,36 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from isocortex.web.app import create_app
 from tests.handed_in import BENCHMARK, new_account, onnx_form, small_onnx, stored
 
 from isocortex.store import Store
 
 API = "/api/v1"
 FILE = b"not much of a file" * 10
-
-
-@pytest.fixture
-def application(empty_home: Path) -> Iterator[FastAPI]:
-    """The application on an empty store."""
-    made = create_app()
-    with TestClient(made):
-        yield made
-
-
-@pytest.fixture
-def store(application: FastAPI) -> Store:
-    """The store behind the application."""
-    found: Store = application.state.store
-    return found
 
 
 @pytest.fixture

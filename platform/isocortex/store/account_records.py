@@ -63,6 +63,10 @@ class StoredToken:
     last_used_at: datetime | None
     revoked_at: datetime | None
 
+    def allowed(self, account: StoredAccount) -> frozenset[Scope]:
+        """What it allows: its scopes, as far as its account has them now."""
+        return self.scopes & account.scopes
+
 
 @dataclass(frozen=True)
 class StoredIdentity:

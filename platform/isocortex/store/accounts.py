@@ -254,7 +254,7 @@ class Accounts:
         Raises AccessError for a token that is unknown, expired, revoked or of a disabled account.
         """
         account, token = self.token_holder(secret)
-        return account, token.scopes & account.scopes
+        return account, token.allowed(account)
 
     def token_holder(self, secret: str) -> tuple[StoredAccount, StoredToken]:
         """The account of a token and the token, whose use is noted at most once a minute."""
