@@ -1,5 +1,6 @@
-"""What this computer has to spare: memory and disk, in bytes."""
+"""What this computer has to spare: memory and disk, in bytes, and threads."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,16 @@ def free_memory(root: Path = Path("/")) -> int:
 def free_disk(folder: Path) -> int:
     """The bytes that may be written to the file system of `folder`; 1 GB is left to others."""
     return max(0, shutil.disk_usage(folder).free - _SPARED_DISK)
+
+
+def threads() -> int:
+    """How many threads may compute at once: OMP_NUM_THREADS, else one for each processor.
+
+    Who starts several processes side by side gives each its share by that variable, as BLAS and
+    torch read it.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(share) if share.isdecimal() and int(share) else os.cpu_count() or 1
 
 
 def _group_limits(root: Path) -> Iterator[int]:

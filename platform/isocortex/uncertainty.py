@@ -4,7 +4,6 @@ The draws depend on the seed and on how many there are of each, not on the candi
 pairs two candidates.
 """
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -14,6 +13,7 @@ import numpy as np
 from .benchmarks import Benchmark
 from .encoding import HeldOut
 from .geometry import Array, Side
+from .machine import threads
 from .statistics import (
     Counts,
     bootstrap_counts,
@@ -94,9 +94,11 @@ def over_neuroids(correlations: Array) -> Array:
 
 
 def in_parallel(function: Callable[[Item], Part], items: Iterable[Item]) -> list[Part]:
-    """What the function makes of each item, in their order, by as many threads as processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(function, items))
+    """What the function makes of each item, in their order, by this process's share of threads."""
+    if (share := threads()) == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(share) as pool:
+        return list(pool.map(function, items))
 
 
 def _influence(

@@ -1,11 +1,14 @@
 """Settings: sizes with units, and what is free of a computer that limits its processes."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from isocortex import machine, settings
 from isocortex.errors import InputError
+from isocortex.uncertainty import in_parallel
 
 STAT = "active_file 5\ninactive_file 300\n"
 
@@ -88,3 +91,25 @@ def test_a_gigabyte_of_the_disk_is_left_to_others(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 3 * 10**9})
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda folder: usage)
     assert machine.free_disk(tmp_path) == 2 * 10**9
+
+
+@pytest.mark.parametrize(("told", "expected"), [("3", 3), ("2,4", 2), ("", 8), ("0", 8), ("x", 8)])
+def test_threads_are_what_the_process_was_given_or_one_for_each_processor(
+    told, expected, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert machine.threads() == expected
+
+
+@pytest.mark.parametrize("share", [1, 2])
+def test_as_many_layers_are_compared_at_once_as_there_are_threads(share, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", str(share))
+
+    def met(expected, seconds):
+        together = threading.Barrier(expected, timeout=seconds)
+        return in_parallel(lambda item: together.wait() >= 0 and item, range(expected))
+
+    assert met(share, 10) == list(range(share))
+    with pytest.raises(threading.BrokenBarrierError):
+        met(share + 1, 0.2)

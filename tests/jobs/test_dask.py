@@ -2,16 +2,19 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from tests.jobs import made_up_runs
 from tests.jobs.made_up_jobs import FACES, PLACES, account, kinds, queued, submit
@@ -23,6 +26,9 @@ from isocortex.jobs.dask_executor import Dispatcher
 from isocortex.store import Store
 from isocortex.store.handing import hand_over, keep_waiting
 from isocortex.store.transitions import follow
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 pytest.importorskip("distributed", reason="pip install 'isocortex[dask]'")
 
@@ -42,7 +48,7 @@ dask_executor.dispatch(url, cluster, run=getattr(made_up_runs, run))
 class Processes:
     """A scheduler, workers and a dispatcher, each of which can be killed and started again."""
 
-    def __init__(self, url: str, log: Path) -> None:
+    def __init__(self, url: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -56,6 +62,7 @@ class Processes:
             "PYTHONPATH": os.pathsep.join(sys.path),
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
             "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False",
+            **(environment or {}),
         }
 
     def start(self, name: str, run: str = "score") -> None:
@@ -390,13 +397,47 @@ def test_the_script_for_slurm_asks_for_what_was_given() -> None:
         *("#SBATCH --cpus-per-task=4", "#SBATCH -t 1-00:30:00", "#SBATCH --gres=gpu:1"),
         *("#SBATCH --constraint=a100", "module load cuda"),
         "export ISOCORTEX_DATABASE=postgresql://db/scores",
-        "export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__OMP_NUM_THREADS=4",
+        "export OMP_NUM_THREADS=4",
     ):
         assert line in lines
     assert sys.executable in lines[-1]
     for option in ("--nthreads 1 ", "--nanny ", "--resources GPU=1 ", "--lifetime "):
         assert option in lines[-1]
     assert re.search(rf"--lifetime {24 * 3600 + 30 * 60 - 180}s", lines[-1])
+
+
+def page_faults() -> int:
+    """How often the system gave this process a page while a hundred arrays came and went."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.ones(2**17)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator["Client"]:
+    """A client of a worker that is started as the script for SLURM starts it, with three cores."""
+    lines = job_script(Slurm(workers=1, memory="1GB", cores=3)).splitlines()
+    exports = [line.removeprefix("export ") for line in lines if line.startswith("export ")]
+    found = Processes("", tmp_path / "log", dict(line.split("=", 1) for line in exports))
+    try:
+        found.start("scheduler")
+        found.start("worker")
+        with connected(Cluster(address=found.address)) as connection:
+            yield connection
+    finally:
+        found.end()
+
+
+def test_a_worker_of_slurm_computes_with_the_cores_of_its_job(client: "Client") -> None:
+    assert client.submit(os.getenv, "OMP_NUM_THREADS").result(timeout=60) == "3"
+
+
+def test_a_worker_keeps_the_memory_that_arrays_gave_back(client: "Client") -> None:
+    anew = client.submit(page_faults, pure=False).result(timeout=60)
+    client.submit(dask_task._keep_freed_memory).result(timeout=60)
+    kept = client.submit(page_faults, pure=False).result(timeout=60)
+    assert kept < anew / 10
 
 
 @pytest.mark.parametrize("walltime", ["soon", "00:05:00", "4h", "1-2:00"])

@@ -67,10 +67,7 @@ def slurm_options(slurm: Slurm) -> dict[str, Any]:
     Each worker is one process of one thread, whose libraries use all its cores, and ends by itself
     before its time is up, so that what it holds is put back.
     """
-    threads = [
-        f"export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__{name}={slurm.cores}"
-        for name in _THREADS
-    ]
+    threads = [f"export {name}={slurm.cores}" for name in _THREADS]  # else Dask's nanny says 1
     directives = [f"--gres=gpu:{slurm.gpus}"] if slurm.gpus else []
     resources = ["--resources", f"GPU={slurm.gpus}"] if slurm.gpus else []
     lifetime = ["--lifetime", f"{_seconds(slurm.walltime) - _SPARED_SECONDS}s"]
