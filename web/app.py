@@ -30,6 +30,7 @@ from . import (
     api,
     api_page,
     pages,
+    pauses,
     problems,
     provider_pages,
     rate_limits,
@@ -92,7 +93,7 @@ def create_app(store_url: str | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         first_look = asyncio.create_task(run_in_threadpool(_look, store))
-        with intake_open(store):
+        with intake_open(store), pauses.shortened():
             yield
         await first_look
         store.close()

@@ -54,14 +54,13 @@ class Order:
 
     def sorted(self, items: Sequence[Item], key_of: Callable[[Item], Key]) -> list[Item]:
         """The items in this order; what lacks a key comes last, either way."""
-        ordered = list(items)
-        keys = {id(item): key_of(item) for item in ordered}
+        ordered = [(key_of(item), item) for item in items]
         for place, (_, greatest_first) in reversed(list(enumerate(self.keys))):
-            having = [item for item in ordered if keys[id(item)][place] is not None]
-            lacking = [item for item in ordered if keys[id(item)][place] is None]
-            having.sort(key=lambda item: keys[id(item)][place], reverse=greatest_first)
+            having = [pair for pair in ordered if pair[0][place] is not None]
+            lacking = [pair for pair in ordered if pair[0][place] is None]
+            having.sort(key=lambda pair: pair[0][place], reverse=greatest_first)
             ordered = having + lacking
-        return ordered
+        return [item for _, item in ordered]
 
     def is_after(self, one: Key, other: Key) -> bool:
         """Whether `one` comes behind `other`."""
