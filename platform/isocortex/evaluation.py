@@ -7,7 +7,6 @@ the order in which stimuli are given changes nothing.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,8 +16,9 @@ from .benchmarks import Benchmark
 from .encoding import HeldOut
 from .errors import IncompatibleError, InputError
 from .geometry import Array, Geometry, Side, geometry_of, require_same_stimuli
+from .matrices import layer_rdm
 from .responses import Responses
-from .scores import Score, normalise
+from .scores import ALL_LAYERS, Score, normalise
 from .statistics import columnwise_correlation, spearman_brown
 from .uncertainty import encoding_variation, in_parallel, over_neuroids, similarity_variation
 from .variation import Variation
@@ -103,6 +103,7 @@ def _similarity_score(benchmark: Benchmark, layers: Layers, candidate: str) -> S
             **_layer_facts(layers, "layer"),
             "fold_score": ("fold", by_subject.mean(axis=1)),
             "subject_score": ("subject", by_subject.mean(axis=0)),
+            **_reported_rdm(benchmark, sides, chosen),
         },
         coords={"layer": names, "subject": subjects},
         over=("stimulus", "subject") if len(subjects) > 1 else ("stimulus",),
@@ -125,24 +126,24 @@ def _fold_similarities(benchmark: Benchmark, side: Side) -> Array:
 def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Score:
     """Choose the layer on each split's training stimuli, predict its test stimuli, resample."""
     names, fits = _fits(benchmark, layers)
-    selection = np.array([[np.median(each.selection) for each in fit] for fit in fits])
-    best = selection.argmax(axis=0)
+    best = np.array([[np.median(each.selection) for each in fit] for fit in fits]).argmax(axis=0)
     predicted = [fits[layer][fold] for fold, layer in enumerate(best)]
     by_neuroid = _correlations(benchmark, predicted)
-    layer_scores = [over_neuroids(_correlations(benchmark, fit)).mean() for fit in fits]
+    chosen = [names[position] for position in best]
     return _assembled(
         benchmark,
         candidate,
-        chosen=[names[position] for position in best],
+        chosen=chosen,
         variation=encoding_variation(benchmark, predicted, by_neuroid),
         by={
-            "layer_score": ("layer", np.array(layer_scores)),
+            "layer_score": ("layer", _layer_scores(benchmark, fits)),
             **_layer_facts(layers, "layer" if names == list(layers) else "part"),
             "fold_score": ("fold", over_neuroids(by_neuroid)),
             "neuroid_score": ("neuroid", by_neuroid.mean(axis=0)),
             "subject_score": ("subject", _by_subject(benchmark, by_neuroid)),
             **_shares(predicted),
             **_reliability(benchmark),
+            **_reported_rdm(benchmark, layers, chosen),
         },
         coords={
             "layer": names,
@@ -152,10 +153,6 @@ def _encoding_score(benchmark: Benchmark, layers: Layers, candidate: str) -> Sco
         },
         over=("stimulus", "neuroid"),
     )
-
-
-ALL_LAYERS: Final = "all layers"
-"""The name under which a fit of all layers together is reported."""
 
 
 def _fits(benchmark: Benchmark, layers: Layers) -> tuple[list[str], list[list[HeldOut]]]:
@@ -176,6 +173,10 @@ def _predictions(benchmark: Benchmark, model: Side | Layers) -> list[HeldOut]:
         model, benchmark.responses, benchmark.splits, **benchmark.arguments
     )
     return predictions
+
+
+def _layer_scores(benchmark: Benchmark, fits: Sequence[Sequence[HeldOut]]) -> Array:
+    return np.array([over_neuroids(_correlations(benchmark, fit)).mean() for fit in fits])
 
 
 def _shares(predicted: Sequence[HeldOut]) -> dict[str, tuple[tuple[str, str], Array]]:
@@ -225,13 +226,28 @@ def _side_facts(side: Side) -> dict[str, float]:
     return {"units": side.units, "projected_to": projection.dimensions, **errors}
 
 
+def _reported(chosen: Sequence[str]) -> str:
+    """The layer that was chosen on most folds."""
+    return Counter(chosen).most_common(1)[0][0]
+
+
+def _reported_rdm(
+    benchmark: Benchmark, layers: Layers, chosen: Sequence[str]
+) -> dict[str, xr.Variable]:
+    """The dissimilarities of the layer that is reported; none of all layers together."""
+    layer = _reported(chosen)
+    if layer == ALL_LAYERS:
+        return {}
+    return layer_rdm(layers[layer], benchmark.recording.stimuli.ids)
+
+
 def _assembled(
     benchmark: Benchmark,
     candidate: str,
     *,
     chosen: Sequence[str],
     variation: Variation,
-    by: Mapping[str, tuple[str | tuple[str, str], Array]],
+    by: Mapping[str, tuple[str | tuple[str, str], Array] | xr.Variable],
     coords: Mapping[str, Sequence[str]],
     over: tuple[str, ...],
 ) -> Score:
@@ -258,7 +274,7 @@ def _assembled(
         high=high,
         confidence=benchmark.confidence,
         resampled=over,
-        layer=Counter(chosen).most_common(1)[0][0],
+        layer=_reported(chosen),
         counts=benchmark.counts,
         detail=detail,
     )

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import xarray as xr
+
+ALL_LAYERS: Final = "all layers"
+"""The name under which a fit of all layers together is reported."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,11 @@ class Score:
     (layer) and what is said of a projection; `layer_share` (part, neuroid) of layers that were
     fitted together; `fold_score` and `fold_layer` (fold), `subject_score` (subject),
     `neuroid_score` and `neuroid_reliability` (neuroid) and `resampled_raw` (resample): equal
-    positions of the last are equal draws for all candidates. The rest is what
-    `isocortex.variation` needs for the difference of two scores.
+    positions of the last are equal draws for all candidates. `layer_rdm` (pair) holds 1 − r between
+    the answers of all units of `layer` to the stimuli i < j of `rdm_stimulus` (rdm_stimulus), row
+    by row: those that `isocortex.matrices.matrix_of` shows of the recording, in its order; nothing
+    of layers that were fitted together. Of a sample of units or a projection it is an estimate. The
+    rest is what `isocortex.variation` needs for the difference of two scores.
     """
 
     candidate: str
