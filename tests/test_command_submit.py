@@ -98,6 +98,34 @@ def test_a_dry_run_tells_what_scoring_will_take(folder: Path) -> None:
     assert "1 model, 1 score in 1 pass:" in " ".join(told.split())
 
 
+def test_a_dry_run_on_a_server_tells_what_it_knows(server: str, folder: Path) -> None:
+    arguments = ("submit", "small.onnx", "--card", "card.toml", "-b", BENCHMARK, "--dry-run")
+    told = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    text = " ".join(told.stdout.split())
+    assert "ada/small, by earlier jobs" in text
+    assert "1 score in 1 pass: about 0 s of one worker" in text
+    assert "not counted is the scoring of 1, as nothing like it was timed there" in text
+    assert "It would be the next in line; no worker is running now" in told.stderr
+    made = submit()
+    plan = as_json(*arguments)["plan"]
+    assert plan["submission"] == made["key"]
+    again = " ".join(isocortex(*arguments).split())
+    assert "1 queued" in again
+    assert "0 scores in 0 passes" in again
+
+
+def test_a_dry_run_at_home_holds_the_same_plan(folder: Path) -> None:
+    plan = submit("--dry-run")["plan"]
+    assert [(each["stimuli"], each["passes"]) for each in plan["sets"]] == [("simulated", 1)]
+    assert plan["position"] == {"place": 1, "ahead": 0, "starts_in": None, "workers": 0}
+
+
+def test_what_no_benchmark_is_asked_for_takes_nothing(server: str, folder: Path) -> None:
+    arguments = ["submit", "small.onnx", "--card", "card.toml", "--dry-run"]
+    told = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "nothing would be scored" in told.stderr
+
+
 def test_all_faults_are_told_at_once(folder: Path) -> None:
     (folder / "card.toml").write_text(CARD.replace("CC0", "").replace("= 32", "= 0"))
     with pytest.raises(RejectedError) as raised:

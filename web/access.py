@@ -59,6 +59,14 @@ def caller_of(request: Request) -> Caller:
     return found
 
 
+def account_again(request: Request, scope: Scope) -> StoredAccount:
+    """The account that asks, by what the store knows of its credentials now.
+
+    Raises AccessError if they were taken back since, or have no such scope.
+    """
+    return _allowed(_find_caller(request), scope)
+
+
 def known_caller(request: Request) -> Caller:
     """The caller; nobody if its token is not valid or the store can't be read."""
     try:

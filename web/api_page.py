@@ -66,9 +66,8 @@ def _operation(path: str, method: str, described: dict[str, Any]) -> Operation:
         parameters=tuple(_parameters(described)),
         body=", ".join(f"{kind} ({_kind(one.get('schema', {}))})" for kind, one in body.items()),
         answers=tuple(
-            f"{status}: {kind}"
+            " ".join((status, ", ".join(answer.get("content", ()))))
             for status, answer in described["responses"].items()
-            for kind in answer.get("content", {"": None})
             if status.startswith("2")
         ),
     )

@@ -19,7 +19,7 @@ from isocortex.errors import InputError, UnknownNameError
 from isocortex.store import Leaderboard, LeaderboardRow, Store, StoredBenchmark
 from isocortex.store.criteria import Criteria
 from isocortex.store.leaderboards import Selection, is_below
-from isocortex.store.records import Components
+from isocortex.store.records import Components, Evidence
 
 from . import trees
 from .plausibility import STATEMENTS, find_term, statements
@@ -42,6 +42,7 @@ def _without_empty(value: object) -> object:
 Wish = Annotated[str | None, BeforeValidator(_none_if_empty)]
 Wishes = Annotated[list[str], BeforeValidator(_without_empty), Field(max_length=_MOST_NODES)]
 Day = Annotated[date | None, BeforeValidator(_none_if_empty)]
+Shown = Annotated[Evidence | None, BeforeValidator(_none_if_empty)]
 Data = Annotated[Literal["recorded", "simulated"] | None, BeforeValidator(_none_if_empty)]
 
 
@@ -53,6 +54,7 @@ class BoardQuery(BaseModel):
     architecture: Wish = None
     learning_rule: Wish = None
     diet: Wish = None
+    evidence: Shown = None
     has: Wishes = []
     q: Wish = None
     only: Wishes = []
@@ -163,7 +165,7 @@ def read_board(store: Store, query: BoardQuery, viewer: int | None = None) -> Le
     selection = Selection(
         simulated=simulated,
         benchmarks=None if len(chosen) == len(found) else chosen,
-        criteria=Criteria(**query.components),
+        criteria=Criteria(**query.components, evidence=query.evidence),
         weights=tuple((path, factor) for path, factor in weights if _holds(path, chosen)),
         last_score=None if query.moment is None else store.last_score(query.moment),
     )
@@ -177,7 +179,7 @@ def _frozen_selection(store: Store, query: BoardQuery) -> Selection:
     one = store.frozen(query.frozen or "")
     return Selection(
         simulated=one.simulated,
-        criteria=Criteria(**query.components),
+        criteria=Criteria(**query.components, evidence=query.evidence),
         weights=tuple(one.weights.items()),
         last_score=one.last_score_id,
         versions=tuple(sorted(one.versions.values())),

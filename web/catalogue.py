@@ -15,6 +15,7 @@ from isocortex.cards import DatasetCard, Kind, card_facts
 from isocortex.errors import UnknownNameError
 from isocortex.registry import entries, find_entry
 from isocortex.store import Store, StoredBenchmark, StoredCandidate, StoredModel
+from isocortex.store.records import Evidence
 
 CardFacts = Mapping[str, Any]
 
@@ -26,6 +27,11 @@ class KnownModel:
     name: str
     card: CardFacts
     stored: StoredCandidate | None
+
+    @property
+    def evidence(self) -> Evidence:
+        """What its scores are of; what was never scored would be run here."""
+        return "network" if self.stored is None else self.stored.evidence
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ picture's view box; y counts downwards.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,13 @@ SHAPES: Final = (
     *("M-4.4-2.5L0-5l4.4 2.5v5L0 5l-4.4-2.5z", "M-5-3h10v6h-10z"),
 )
 """Circle, square, triangle, diamond, and so on, as paths around 0: one for each kind."""
+
+
+_LETTER: Final = 6.6
+"""How wide a letter is at most, on average, in the type of the labels."""
+
+_SLANT: Final = (0.79, 0.62)
+"""Of a length, how far a slanted label goes to the right and up."""
 
 
 @dataclass(frozen=True)
@@ -208,11 +216,13 @@ def heat_map(
     rows: Mapping[str, Sequence[float | None]], columns: Sequence[str], caption: str, *, top: float
 ) -> Chart:
     """Numbers from 0 to `top` as colours, one row and one column each; None stays empty."""
-    cell, side, left, head = 22.0, 46.0, 130.0, 118.0
+    cell, side = 22.0, 46.0
+    told_rows, head = short_names(rows), 10 + _SLANT[1] * _length(columns)
+    left = 12 + _length(told_rows)
     boxes, labels = [], []
     for down, (name, values) in enumerate(rows.items()):
         y = head + down * cell
-        labels.append((left - 6, y + 15, "end", name if len(name) < 24 else f"…{name[-22:]}"))
+        labels.append((left - 6, y + 15, "end", told_rows[down]))
         for across, value in enumerate(values):
             if value is None:
                 continue
@@ -229,8 +239,33 @@ def heat_map(
         for value, place in [max((v, p) for p, v in enumerate(values) if v is not None)]
     ]
     words = f"{caption}. {'; '.join(told)}"
-    size = (left + len(columns) * side + 130, head + len(rows) * cell + 4)
+    right = max(0.0, _SLANT[0] * _length(columns) - side / 2)
+    size = (left + len(columns) * side + right, head + len(rows) * cell + 4)
     return Chart(caption, words, *size, None, None, boxes=tuple(boxes), labels=tuple(labels))
+
+
+def short_names(names: Iterable[str], *, least: int = 24) -> tuple[str, ...]:
+    """The names, of long ones as much as tells them apart; "…" stands for what is left out.
+
+    >>> short_names(["/net/features.0/relu", "/net/features.1/relu", "out"], least=3)
+    ('…features.0', '…features.1', 'out')
+    """
+    whole = tuple(names)
+    if max(map(len, whole), default=0) <= least:
+        return whole
+    counts = Counter(part for name in whole for part in set(name.split("/")))
+    shared = {part for part, count in counts.items() if count > len(whole) / 2}
+    parts = [[part for part in name.split("/") if part not in shared] for name in whole]
+    cut = tuple(
+        name if len(kept) == len(name.split("/")) else f"…{'/'.join(kept)}"
+        for name, kept in zip(whole, parts, strict=True)
+    )
+    return cut if len(set(cut)) == len(set(whole)) else whole
+
+
+def _length(names: Iterable[str]) -> float:
+    """How long the longest is when it is written beside a chart."""
+    return _LETTER * max(map(len, names), default=0)
 
 
 def _step(length: float, parts: int = 5) -> float:

@@ -8,15 +8,23 @@ from isocortex.store import Leaderboard
 
 
 def bibliography(board: Leaderboard, models: Iterable[str]) -> str:
-    """BibTeX of the datasets and scorers of a board and of these of its models, each key once."""
+    """BibTeX of the datasets and scorers of a board and of these of its models, each key once.
+
+    A key does not depend on what else is cited: those of models that were handed in end in the
+    model's name, for anybody may have chosen any key.
+    """
     wanted = frozenset(models)
-    cards: list[Mapping[str, Any]] = [one.dataset_card for one in board.benchmarks]
-    cards += [one.scorer_card for one in board.benchmarks]
-    cards += [row.card for row in board.rows if row.candidate in wanted]
+    handed_in = {one.model for one in board.columns.owned.owners.values()}
+    cited = {row.candidate: row.card for row in board.rows if row.candidate in wanted}
+    cards: list[tuple[str, Mapping[str, Any]]]
+    cards = [("", one.dataset_card) for one in board.benchmarks]
+    cards += [("", one.scorer_card) for one in board.benchmarks]
+    cards += [(name if name in handed_in else "", cited[name]) for name in sorted(cited)]
     found: dict[str, str] = {}
-    for card in cards:
+    for model, card in cards:
         for key, entry in entries(str(card.get("bibtex", ""))):
-            found.setdefault(key, entry)
+            own = f"{key}:{model}" if model else key
+            found.setdefault(own, entry.replace(f"{{{key},", f"{{{own},", 1))
     return "\n\n".join(found.values()) + "\n" if found else ""
 
 

@@ -1,13 +1,21 @@
-"""Models beside each other: paired differences by benchmark, and profiles by layer."""
+"""Models beside each other: paired differences by benchmark, profiles by layer, and RDMs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from isocortex.errors import InputError, UnknownNameError
-from isocortex.store import Leaderboard, PairedDifference, Store, StoredBenchmark, StoredModel
+from isocortex.store import (
+    Leaderboard,
+    PairedDifference,
+    Store,
+    StoredBenchmark,
+    StoredModel,
+    StoredScore,
+)
 
 from .charts import Axis, Chart, Line, Mark, frame, legend_of, line_through, span
+from .matrix_views import SideBySide, first_kept, side_by_side
 from .model_views import layer_values
 from .rendering import number
 
@@ -21,7 +29,8 @@ class Comparison:
     """Up to six models on the benchmarks that all of them have.
 
     `differences` are those of the first model from each other, by benchmark; `others` those
-    between the others. `left_out` counts shared benchmarks beyond the first twelve.
+    between the others. `left_out` counts shared benchmarks beyond the first twelve. `matrices` are
+    of one of all `shared`.
     """
 
     models: tuple[str, ...]
@@ -30,24 +39,20 @@ class Comparison:
     differences: Mapping[str, tuple[PairedDifference, ...]]
     others: tuple[PairedDifference, ...]
     charts: tuple[Chart, ...]
+    shared: tuple[str, ...]
+    matrices: SideBySide | None
 
 
 def compare(
-    store: Store, board: Leaderboard, names: Sequence[str], *, viewer: int | None
+    store: Store, board: Leaderboard, names: Sequence[str], *, viewer: int | None, on: str = ""
 ) -> Comparison:
     """The comparison of these models, of which the first is what the others are held against.
 
-    Raises InputError for fewer than two or more than six, UnknownNameError for what has no score.
+    The matrices are of the benchmark `on`, or of the first that has any. Raises InputError for
+    fewer than two models or more than six, UnknownNameError for what has no score.
     """
-    if not 2 <= len(names) <= MOST_MODELS:
-        raise InputError(f"{len(names)} models are named; expected 2 to {MOST_MODELS}")
-    rows = {row.candidate: row for row in board.rows}
-    for name in names:
-        if name not in rows:
-            raise UnknownNameError.among("model with scores here", name, rows)
-    every = [one.name for one in board.benchmarks]
-    shared = [name for name in every if all(name in rows[model].scores for model in names)]
-    chosen = shared[:MOST_BENCHMARKS]
+    scores = _shared_scores(board, names)
+    chosen = list(scores)[:MOST_BENCHMARKS]
     found = store.comparison(names, chosen, viewer=viewer) if chosen else ()
     first = {
         name: tuple(each for each in found if each.benchmark == name and each.a == names[0])
@@ -58,11 +63,40 @@ def compare(
     return Comparison(
         models=tuple(names),
         benchmarks=tuple(chosen),
-        left_out=len(shared) - len(chosen),
+        left_out=len(scores) - len(chosen),
         differences=first,
         others=tuple(each for each in found if each.a != names[0]),
         charts=charts,
+        shared=tuple(scores),
+        matrices=_matrices(store, board, scores, on),
     )
+
+
+def _shared_scores(
+    board: Leaderboard, names: Sequence[str]
+) -> Mapping[str, tuple[StoredScore, ...]]:
+    """The scores of these models, in their order, on each benchmark that all of them have."""
+    if not 2 <= len(names) <= MOST_MODELS:
+        raise InputError(f"{len(names)} models are named; expected 2 to {MOST_MODELS}")
+    rows = {row.candidate: row.scores for row in board.rows}
+    for name in names:
+        if name not in rows:
+            raise UnknownNameError.among("model with scores here", name, rows)
+    every = [one.name for one in board.benchmarks]
+    shared = [name for name in every if all(name in rows[model] for model in names)]
+    return {name: tuple(rows[model][name] for model in names) for name in shared}
+
+
+def _matrices(
+    store: Store, board: Leaderboard, scores: Mapping[str, tuple[StoredScore, ...]], on: str
+) -> SideBySide | None:
+    """The matrices on one benchmark. Raises UnknownNameError for one that is not shared."""
+    if on and on not in scores:
+        raise UnknownNameError.among("benchmark that these models share", on, scores)
+    benchmarks = {one.name: one for one in board.benchmarks}
+    if on:
+        return side_by_side(store, benchmarks[on], scores[on])
+    return first_kept(store, ((benchmarks[name], found) for name, found in scores.items()))
 
 
 def forest(differences: Mapping[str, Sequence[PairedDifference]], names: Sequence[str]) -> Chart:
@@ -75,15 +109,14 @@ def forest(differences: Mapping[str, Sequence[PairedDifference]], names: Sequenc
         for end in (each.difference, each.joint_low, each.joint_high)
         if end is not None
     ]
-    row = 14.0 * len(kinds) + 10
-    width, height = 640.0, row * len(differences) + 50
-    x = Axis(f"better is {names[0]}, raw score →", *span(ends, zero=True), 210, width - 12)
+    row = 14.0 * len(kinds) + 30  # a benchmark stands above its lines, so that phones show both
+    width, height = 480.0, row * len(differences) + 50
+    x = Axis(f"better is {names[0]}, raw score →", *span(ends, zero=True), 12, width - 12)
     marks, labels = [], []
     for place, (benchmark, found) in enumerate(differences.items()):
-        middle = 8 + row * (place + 0.5)
-        labels.append((200.0, middle + 4, "end", benchmark))
+        labels.append((4.0, 18 + row * place, "start", benchmark))
         for each in found:
-            y = 8 + row * place + 12 + 14 * kinds[each.b]
+            y = 34 + row * place + 14 * kinds[each.b]
             marks.append(_difference_mark(each, x, y, kinds[each.b]))
     zero = Line(f"{x(0)},0 {x(0)},{height - 36}", "no difference", 7, dashed=True)
     caption = f"How much better {names[0]} is, with intervals that hold for all at once (95 %)"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from isocortex.errors import UnknownNameError
 from isocortex.store import Leaderboard, LeaderboardRow, StoredCandidate
+from isocortex.store.records import Evidence
 
 from .charts import Axis, Chart, Line, Mark, frame, log_span, span
 from .colours import heat
@@ -35,6 +36,7 @@ class Point:
     layers: int | None
     seconds: float | None
     accuracy: tuple[str, float] | None
+    evidence: Evidence
 
     @property
     def rule(self) -> str:
@@ -153,6 +155,7 @@ def _point(
         parameters=row.parameters,
         layers=layers,
         seconds=training_seconds(row.candidate),
+        evidence=row.evidence,
         accuracy=(told["what"].strip() or "accuracy", float(told["share"])) if told else None,
     )
 

@@ -106,6 +106,7 @@ def _model(row: LeaderboardRow) -> dict[str, Any]:
     return {
         "model": row.candidate,
         **{axis: row.card[axis] for axis in ontology.AXES},
+        "evidence": row.evidence,
         "parameters": row.parameters,
         **{key: getattr(row.standing, key, None) for key in _STANDING},
     }
@@ -115,6 +116,7 @@ def _score_line(score: StoredScore) -> Line:
     return {
         "id": score.id,
         "model": score.candidate,
+        "evidence": score.evidence,
         "benchmark": score.benchmark,
         **{key: getattr(score, key) for key in _SCORE},
         **_ceiling(score),
@@ -213,6 +215,7 @@ def _netcdf(board: Leaderboard) -> bytes:
         "model": [row.candidate for row in board.rows],
         "benchmark": [one.name for one in board.benchmarks],
         **{axis: ("model", [row.card[axis] for row in board.rows]) for axis in ontology.AXES},
+        "evidence": ("model", [row.evidence for row in board.rows]),
     }
     return netcdf(xr.Dataset(numbers, coords, {"data_version": board.data_version}))
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from isocortex.errors import InputError, UnknownNameError
 from isocortex.store import Criteria, Leaderboard, Selection, Store
+from isocortex.store.records import Evidence
 
 from .plausibility import STATEMENTS, statements
 
@@ -33,6 +34,14 @@ Term = Annotated[
     BeforeValidator(_none_if_empty),
     Field(description="A term of this axis; it stands for all terms below it as well."),
 ]
+EvidenceWish = Annotated[
+    Evidence | None,
+    BeforeValidator(_none_if_empty),
+    Field(
+        description="Only models whose scores are of a `network` that this site ran, or only of "
+        "`activations` that were handed in."
+    ),
+]
 Size = Annotated[int | None, Field(ge=0, le=MOST_PARAMETERS)]
 Property = Annotated[
     list[Text],
@@ -54,6 +63,7 @@ class ModelFilters(BaseModel):
     min_params: Size = Field(None, description="The fewest parameters.")
     max_params: Size = Field(None, description="The most parameters.")
     property: Property = []
+    evidence: EvidenceWish = None
     search: Text = Field("", description="A part of name or summary.")
 
     def criteria(self, cards: Callable[[], Cards]) -> Criteria:
@@ -67,6 +77,7 @@ class ModelFilters(BaseModel):
             max_parameters=self.max_params,
             search=self.search,
             names=self._plausible(cards),
+            evidence=self.evidence,
         )
 
     def _plausible(self, cards: Callable[[], Cards]) -> frozenset[str] | None:

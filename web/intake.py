@@ -18,6 +18,7 @@ from . import (
     work,
 )
 from .delivering import delivering
+from .form_limits import FormsUnderWay
 from .streams import Streams
 from .submission_answers import look_at
 
@@ -27,6 +28,7 @@ _ROOMS = (stimuli_api, uploads_api, submissions_api, jobs_api, webhooks_api, sub
 def take_submissions(app: FastAPI, store: Store) -> None:
     """Add the routes, and what they share, to the application."""
     app.state.checks = submissions_api.Checks()
+    app.state.forms_under_way = FormsUnderWay()
     app.state.streams = Streams(partial(look_at, store))
     for room in _ROOMS:
         app.include_router(room.router)

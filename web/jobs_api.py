@@ -1,6 +1,7 @@
 """One's jobs, and the events of a submission as pages or as a stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -9,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from isocortex.client.answering import job_answers
 from isocortex.client.submission_schemas import KEY, Event, EventPage, Job, JobPage, State
-from isocortex.errors import UnknownNameError
+from isocortex.errors import AccessError, IsocortexError, UnknownNameError
 from isocortex.store import Store
+from isocortex.store.account_records import StoredAccount
 
-from .access import Signed
+from .access import Signed, account_again
 from .cursors import next_link
 from .problems import RESPONSES
 from .streams import Streams
@@ -31,13 +33,25 @@ def list_jobs(
     store: Opened,
     account: Signed,
     state: Annotated[list[State] | None, Query(description="Only jobs in these states.")] = None,
+    submission: Annotated[
+        str | None, Query(pattern=KEY, description="Only those of this submission.")
+    ] = None,
+    of_account: Annotated[
+        str | None,
+        Query(alias="account", max_length=40, description="Another's jobs; for admins alone."),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
     cursor: Annotated[
         int | None, Query(ge=1, le=2**63 - 1, description="`next` of the page before.")
     ] = None,
 ) -> JobPage:
     """Your jobs, newest first."""
-    found = store.queue.jobs(account=account.id, states=state or (), after=cursor, limit=limit + 1)
+    owner = _owner(store, account, of_account)
+    if submission is not None and of_account is None:
+        owner = own_submission(store, account, submission).account_id
+    found = store.queue.jobs(
+        submission=submission, account=owner, states=state or (), after=cursor, limit=limit + 1
+    )
     following = found[limit - 1].id if len(found) > limit else None
     response.headers.update(next_link(request, None if following is None else str(following)))
     return JobPage(items=job_answers(store, found[:limit])[::-1], next=following)
@@ -81,16 +95,27 @@ async def list_events(
 ) -> Response:
     """What happened to a submission and its jobs, in order; with `Accept: text/event-stream`, live.
 
-    A stream ends when all jobs have ended. Taken up again with `Last-Event-ID`, it misses nothing.
+    A stream ends when all jobs have ended, and within 15 seconds of its token's or session's end.
+    Taken up again with `Last-Event-ID`, it misses nothing.
     """
     store: Store = request.app.state.store
     await run_in_threadpool(own_submission, store, account, key)
     if _STREAM in request.headers.get("accept", ""):
         if last_event_id is not None and last_event_id.isdecimal():
             after = max(after, min(int(last_event_id), 2**63 - 1))
-        return await _stream(request.app.state.streams, account.id, key, after)
+        allowed = partial(_may_listen, request, store, key)
+        return await _stream(request.app.state.streams, account.id, key, after, allowed=allowed)
     page = await run_in_threadpool(_page, store, key, after, limit)
     return Response(page.model_dump_json(), media_type="application/json")
+
+
+def _owner(store: Store, account: StoredAccount, name: str | None) -> int:
+    """Whose jobs are asked for. Raises AccessError for those of others, unless an admin asks."""
+    if name is None or name == account.name:
+        return account.id
+    if account.role != "admin":
+        raise AccessError("only admins see the jobs of other accounts; leave out `account`")
+    return store.accounts.find(name).id
 
 
 def _page(store: Store, key: str, after: int, limit: int) -> EventPage:
@@ -100,8 +125,18 @@ def _page(store: Store, key: str, after: int, limit: int) -> EventPage:
     return EventPage(items=events, next=events[-1].id if events else after)
 
 
-async def _stream(streams: Streams, account_id: int, key: str, after: int) -> Response:
-    messages = streams.messages(account_id, key, after)
+def _may_listen(request: Request, store: Store, key: str) -> bool:
+    try:
+        own_submission(store, account_again(request, "read"), key)
+    except IsocortexError:
+        return False
+    return True
+
+
+async def _stream(
+    streams: Streams, account_id: int, key: str, after: int, *, allowed: Callable[[], bool]
+) -> Response:
+    messages = streams.messages(account_id, key, after, allowed=allowed)
     first = await anext(messages)  # raises, while it may still be a problem, if too many are open
 
     async def rest() -> AsyncIterator[str]:

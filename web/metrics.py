@@ -1,6 +1,7 @@
 """What the service does, for Prometheus: requests and seconds, jobs by state, workers, scores.
 
-Requests are those of one process: with several, each answers for itself, and `process` tells which.
+Requests are those of one process: with several, each answers for itself. The label `process` keeps
+their counts apart, so that sums over it are right whoever answered.
 """
 
 import os
@@ -25,13 +26,13 @@ class Metrics:
         self._requests = Counter(
             "isocortex_requests",
             "Requests by operation and status.",
-            ("method", "operation", "status"),
+            ("method", "operation", "status", "process"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "isocortex_request_seconds",
             "Seconds until the whole answer was sent.",
-            ("operation",),
+            ("operation", "process"),
             buckets=_SECONDS,
             registry=self._registry,
         )
@@ -42,16 +43,15 @@ class Metrics:
                 ("workers", "Workers that were not stopped.", ()),
                 ("models", "Public models with scores.", ()),
                 ("benchmarks", "Benchmarks with public scores.", ()),
-                ("process", "The process that answered.", ("id",)),
             )
         }
-        self._gauges["process"].labels(str(os.getpid())).set(1)
+        self._process = str(os.getpid())
 
     def count(self, method: str, operation: str, status: int, seconds: float) -> None:
         """Count an answer."""
         known = method if method in _METHODS else "other"
-        self._requests.labels(known, operation, str(status)).inc()
-        self._seconds.labels(operation).observe(seconds)
+        self._requests.labels(known, operation, str(status), self._process).inc()
+        self._seconds.labels(operation, self._process).observe(seconds)
 
     def text(self, store: Store) -> tuple[bytes, str]:
         """All counts in Prometheus' text format, and its media type."""

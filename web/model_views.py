@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isocortex.errors import StoreError
-from isocortex.scores import normalise
+from isocortex.errors import StoreError, UnknownNameError
+from isocortex.scores import ALL_LAYERS, normalise
 from isocortex.store import ScoreSlice, Store, StoredBenchmark, StoredModel, StoredScore
 
 from .charts import Chart, frame, heat_map, histogram, legend_of, line_through, span
 from .drawing import Profile, profile, value_scale
 from .learning import learning_charts, retrained
+from .matrix_views import COLOUR_BAR, SideBySide, first_kept, side_by_side
 from .plausibility import STATEMENTS, statements
 from .rendering import number
 from .siblings import siblings
@@ -41,26 +42,60 @@ class ScoreView:
 
 
 def model_view(
-    store: Store, card: Mapping[str, Any], model: StoredModel | None, *, viewer: int | None
+    store: Store, card: Mapping[str, Any], model: StoredModel | None, *, viewer: int | None, on: str
 ) -> dict[str, Any]:
-    """What the page of a model shows beside its card."""
+    """What the page of a model shows beside its card; its matrix is of the benchmark `on`."""
     name = str(card["name"])
     benchmarks = {one.name: one for one in store.benchmarks(viewer=viewer, model=name)}
     board = store.leaderboard(viewer=viewer)
     said = statements(card)
     views = score_views(model, benchmarks)
-    histograms, unread = neuroid_charts(store, () if model is None else model.scores)
+    scores = () if model is None else model.scores
+    histograms, unread = neuroid_charts(store, scores)
+    compared = similarities(scores, benchmarks)
+    matrices = own_matrices(store, compared, on)
     return {
         "views": views,
         "charts": () if model is None else layer_charts(model, benchmarks),
         "histograms": histograms,
-        "unread": unread,
+        "unread": unread or (matrices is not None and matrices.unread),
+        "matrices": matrices,
+        "colour_bar": COLOUR_BAR,
+        "on": tuple(one.name for one, _ in compared),
         "siblings": () if model is None else siblings(board, card, model.scores),
         "learning": learning_charts(name),
         "retrained": retrained(name),
-        "handed_in": store.submissions.kinds_of_scores([each.score.id for each in views]),
+        "handed_in": store.submissions.kinds_of_scores(
+            [each.score.id for each in views], model=name, viewer=viewer
+        ),
         "said": {label: said[key] for key, label in STATEMENTS.items()},
     }
+
+
+def similarities(
+    scores: Sequence[StoredScore], benchmarks: Mapping[str, StoredBenchmark]
+) -> tuple[tuple[StoredBenchmark, tuple[StoredScore]], ...]:
+    """The benchmarks of similarity that a model was scored on with its scores, the best first."""
+    found = [
+        (benchmarks[one.benchmark], (one,))
+        for one in sorted(scores, key=lambda one: (one.value is None, -(one.value or 0.0)))
+    ]
+    return tuple(each for each in found if each[0].scorer_card["family"] == "similarity")
+
+
+def own_matrices(
+    store: Store, compared: Sequence[tuple[StoredBenchmark, tuple[StoredScore]]], on: str
+) -> SideBySide | None:
+    """A model's matrix beside the brain's, of the benchmark `on` or the first that has one.
+
+    Raises UnknownNameError for a benchmark that is not among those `compared`.
+    """
+    offered = {one.name: (one, scores) for one, scores in compared}
+    if not on:
+        return first_kept(store, compared)
+    if on not in offered:
+        raise UnknownNameError.among("benchmark of similarity with this model", on, offered)
+    return side_by_side(store, *offered[on])
 
 
 def score_views(
@@ -99,12 +134,16 @@ def layer_values(
 def layer_charts(
     model: StoredModel, benchmarks: Mapping[str, StoredBenchmark]
 ) -> tuple[Chart, ...]:
-    """The heat map of layers by benchmarks, and their profile over depth."""
+    """The heat map of layers by benchmarks, and their profile over depth.
+
+    Scores of all layers together are in neither.
+    """
     layers = model.versions[0].layers
     found = {
         score.benchmark: values
         for score in model.scores
-        if (
+        if score.layer != ALL_LAYERS
+        and (
             values := layer_values(
                 score, model.slices.get(score.id, ()), benchmarks[score.benchmark]
             )

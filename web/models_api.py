@@ -24,11 +24,12 @@ async def list_models(
     """All models, scored or not: public ones, and your own."""
     known = catalogue.known_models(store, viewer=viewer)
     test = asked.criteria(lambda: {name: one.card for name, one in known.items()}).test()
-    found = [one for one in known.values() if test(one.card, _parameters(one))]
+    found = [one for one in known.values() if test(one.card, _parameters(one), one.evidence)]
     order = Order.parse(asked.sort, _SORTED_BY, "name")
+    names = order.names
 
     def key_of(one: catalogue.KnownModel) -> tuple[Any, ...]:
-        return tuple(one.name if name == "name" else _parameters(one) for name in order.names)
+        return tuple(one.name if name == "name" else _parameters(one) for name in names)
 
     wanted = chosen_fields(asked.fields, schemas.ModelSummary)
     ordered = order.sorted(found, key_of)

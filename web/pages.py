@@ -15,9 +15,11 @@ from .boards import BoardQuery
 from .columns import AXIS_LABELS
 from .drawing import Whisker
 from .images import heat_png
+from .matrix_views import kept_matrix, percentiles
 from .model_views import model_view
 from .plausibility import STATEMENTS
 from .rendering import render
+from .scores_api import OfModel, ScoreId
 from .tables import BenchmarkRow, benchmark_rows, components, make_table
 from .viewing import Opened, Viewer
 
@@ -44,6 +46,7 @@ def leaderboard(request: Request, store: Opened, query: Asked, viewer: Viewer) -
         "axes": {axis: (AXIS_LABELS[axis], boards.axis_terms()[axis]) for axis in AXIS_LABELS},
         "statements": STATEMENTS,
         "kinds": {one.simulated for one in known},
+        "both_kinds_of_evidence": len({one.evidence for one in store.models(viewer=viewer)}) > 1,
         "frozen": store.frozen_boards(),
         "example": Whisker(point=46, low=36, high=58, zero=0, ceiling_low=84, ceiling_high=100),
     }
@@ -87,12 +90,13 @@ def badge(request: Request, name: str, store: Opened, query: Asked) -> Response:
 
 
 @router.get("/models/{name:path}")
-def model(request: Request, name: str, store: Opened, viewer: Viewer) -> Response:
-    """A model's page."""
+def model(request: Request, name: str, store: Opened, viewer: Viewer, on: str = "") -> Response:
+    """A model's page; its matrix is of the benchmark `on`."""
     card, found = catalogue.find_model(store, name, viewer=viewer)
     terms = list(zip(AXIS_LABELS.values(), components(card), strict=True))
     context = {"name": name, "card": card, "terms": terms, "model": found}
-    return render(request, "model.html", context | model_view(store, card, found, viewer=viewer))
+    view = model_view(store, card, found, viewer=viewer, on=on)
+    return render(request, "model.html", context | view)
 
 
 @router.get("/benchmarks")
@@ -129,14 +133,30 @@ def benchmark(request: Request, name: str, store: Opened, viewer: Viewer) -> Res
 
 
 @router.get("/matrices/{dataset}/{region}.png")
-def matrix(dataset: str, region: str) -> Response:
-    """The dissimilarity matrix of a dataset's region as a picture, if it was made here."""
+def matrix(dataset: str, region: str, ranks: bool = False) -> Response:
+    """The dissimilarity matrix of a dataset's region as a picture, if it was made here.
+
+    With `ranks`, by the ranks of its dissimilarities.
+    """
     found = read_matrix(dataset, region)
     if found is None:
         raise UnknownNameError(
             f"the matrix of {dataset}/{region} was not made here: isocortex matrices {dataset}"
         )
-    return Response(heat_png(found.values), media_type="image/png")
+    values = percentiles(found.values) if ranks else found.values
+    return Response(heat_png(values), media_type="image/png")
+
+
+@router.get("/matrices/{score_id}.png")
+def layer_matrix(
+    score_id: ScoreId, store: Opened, viewer: Viewer, model: OfModel = None
+) -> Response:
+    """The dissimilarity matrix of the layer that a score reports, by ranks, as a picture."""
+    score, _ = store.score(score_id, model=model, viewer=viewer)
+    found = kept_matrix(store, score)
+    if found is None:
+        raise UnknownNameError(f"the score {score_id} keeps no matrix: score again with --force")
+    return Response(heat_png(percentiles(found.values)), media_type="image/png")
 
 
 @router.get("/measures")

@@ -3,6 +3,7 @@
 Below `/api/` every error is `application/problem+json` (RFC 9457), elsewhere a page.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from isocortex.errors import (
     StoreError,
     UnknownNameError,
 )
+from isocortex.jobs.faults import without_places
 
 from . import access
 from .rendering import render
@@ -43,7 +45,12 @@ STATUS_OF: Final = {
     FetchError: (503, "fetch-failed"),
     IsocortexError: (500, "internal"),
 }
+_OURS: Final = (StoreError, FetchError, JailError)
+"""Errors that may name places on this computer, which are nobody's business."""
+
 _TYPE: Final = "urn:isocortex:problem:"
+_MOST: Final = 20
+_LONGEST: Final = 200
 
 
 class Problem(BaseModel):
@@ -118,12 +125,12 @@ def _problem(request: Request, error: Exception) -> tuple[Problem, dict[str, str
     faults = None
     if isinstance(error, IsocortexError):
         status, kind = next(found for base, found in STATUS_OF.items() if isinstance(error, base))
-        detail = str(error)
+        detail = without_places(str(error)) if isinstance(error, _OURS) else str(error)
         faults = list(error.faults) if isinstance(error, RejectedError) else None
         if kind == "not-allowed":
             status, kind, headers = _refusal(request)
     elif isinstance(error, RequestValidationError):
-        status, kind, detail = 422, "invalid-request", "; ".join(map(_fault, error.errors()))
+        status, kind, detail = 422, "invalid-request", _faults(error.errors())
     elif isinstance(error, HTTPException):
         status, kind, headers = error.status_code, "http", dict(error.headers or {})
         detail = _EXPLAINED.get(status, str(error.detail))
@@ -158,6 +165,20 @@ _EXPLAINED: Final = {
 }
 
 
-def _fault(fault: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in fault["loc"][1:])
-    return f"{where}: {fault['msg']}; got {fault.get('input')!r}"
+def _faults(faults: Sequence[dict[str, Any]]) -> str:
+    """The first faults in words; what came is repeated as far as it is readable."""
+    told = [f"{_where(fault)}: {fault['msg']}; got {_shown(fault)}" for fault in faults[:_MOST]]
+    more = [f"and {len(faults) - _MOST} more faults"] if len(faults) > _MOST else []
+    return "; ".join([*told, *more])
+
+
+def _where(fault: dict[str, Any]) -> str:
+    return _short(".".join(str(part) for part in fault["loc"][1:]))
+
+
+def _shown(fault: dict[str, Any]) -> str:
+    return _short(repr(fault.get("input")))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

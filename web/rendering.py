@@ -80,6 +80,28 @@ def fact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def sentence(text: str) -> str:
+    """Words as a sentence: with a capital first, unless they begin with a name, and a stop.
+
+    >>> sentence("no model is named 'x'"), sentence("conv4/hebb has no scores.")
+    ("No model is named 'x'.", 'conv4/hebb has no scores.')
+    """
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    if re.fullmatch("[a-z]+[,;]?", first) and first != "isocortex":
+        text = text[0].upper() + text[1:]
+    ends_in_word = text[-1:].isalnum() or text.endswith(("'", ")", "”"))
+    return f"{text}." if ends_in_word else text
+
+
+def coded(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(text.split("`"))
+    )
+    return Markup("").join(parts)
+
+
 def anchor(name: str) -> str:
     """A name as the id of an element."""
     return "".join(letter if letter.isalnum() else "-" for letter in name)
@@ -113,7 +135,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (number, path, shell, fact, breakable, anchor)
+    filters = (number, path, shell, fact, breakable, sentence, coded, anchor)
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"version": __version__, "link_or_text": link_or_text, "pages": pages}
     return environment

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,7 +22,9 @@ MOST_STREAMS_EACH: Final = 10
 
 LOOK_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 15.0
+"""How often a stream says that it is there, and asks whether it still may be."""
 
+_HEARTBEAT: Final = ": still here\n\n"
 _MOST_WAIT: Final = 5_000  # more than one look can bring
 
 
@@ -65,10 +68,12 @@ class Streams:
         """How many streams are open."""
         return sum(map(len, self._listeners.values()))
 
-    async def messages(self, account_id: int, key: str, after: int) -> AsyncGenerator[str, None]:
-        """The stream's text, until all jobs have ended.
+    async def messages(
+        self, account_id: int, key: str, after: int, *, allowed: Callable[[], bool] | None = None
+    ) -> AsyncGenerator[str, None]:
+        """The stream's text, until all jobs have ended or, at a heartbeat, it is not `allowed`.
 
-        The first step raises QuotaError if too many streams are open.
+        The first step raises QuotaError if too many streams are open; `allowed` may block.
         """
         self._admit(account_id)
         listener = Listener(after)
@@ -77,14 +82,9 @@ class Streams:
             self._watches[key] = asyncio.create_task(self._watch(key))
         try:
             yield ": isocortex\nretry: 2000\n\n"
-            while True:
-                try:
-                    text = await asyncio.wait_for(listener.messages.get(), SILENT_SECONDS)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                if text is None:
-                    return
+            async for text in _until_the_end(listener):
+                if text == _HEARTBEAT and allowed and not await run_in_threadpool(allowed):
+                    return  # who may ask again is told so then
                 yield text
         finally:
             self._leave(account_id, key, listener)
@@ -130,6 +130,21 @@ class Streams:
         for listener in self._listeners.get(key, ()):
             for text in (last, None) if last else (None,):
                 _put(listener, text)
+
+
+async def _until_the_end(listener: Listener) -> AsyncGenerator[str, None]:
+    """What the listener is told, and a heartbeat every few seconds, however much that is."""
+    beats_at = time.monotonic() + SILENT_SECONDS
+    while True:
+        try:
+            left = beats_at - time.monotonic()
+            text = await asyncio.wait_for(listener.messages.get(), left)
+        except TimeoutError:
+            beats_at = time.monotonic() + SILENT_SECONDS
+            text = _HEARTBEAT
+        if text is None:
+            return
+        yield text
 
 
 def message(kind: str, text: str, *, id: int | None = None) -> str:  # noqa: A002 - its name there

@@ -10,6 +10,7 @@ from . import boards
 from .comparing import MOST_MODELS, Comparison, compare
 from .correlating import FEWEST, Agreement, agreement
 from .exploring import MEAN, explore_charts, facets_of, points_of
+from .matrix_views import COLOUR_BAR
 from .pages import Asked
 from .rendering import render
 from .viewing import Opened, Viewer
@@ -26,19 +27,24 @@ def compare_models(
     query: Asked,
     viewer: Viewer,
     model: Names = [],  # noqa: B006 - never changed
+    on: str = "",
 ) -> Response:
-    """Two to six models beside each other; without models, the forms to choose by."""
+    """Two to six models beside each other; without models, the forms to choose by.
+
+    Their matrices are of the benchmark `on`.
+    """
     board = boards.read_board(store, query, viewer)
     names = list(dict.fromkeys(name for name in model if name))
     found: Comparison | None = None
     if len(names) > 1:
-        found = compare(store, board, names, viewer=viewer)
+        found = compare(store, board, names, viewer=viewer, on=on)
     context = {
         "query": query,
         "board": board,
         "names": names,
         "most": MOST_MODELS,
         "comparison": found,
+        "colour_bar": COLOUR_BAR,
         "families": sorted({one.dataset for one in board.benchmarks}),
     }
     return render(request, "compare.html", context)

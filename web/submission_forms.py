@@ -11,6 +11,8 @@ from typing import Any, Final
 from isocortex.client.submission_schemas import KINDS
 from isocortex.submissions import forms
 
+from .columns import AXIS_LABELS
+
 KIND_LABELS: Final[Mapping[str, str]] = {
     "onnx": "A network, as one ONNX file",
     "weights": "Weights (safetensors) of a known architecture",
@@ -18,6 +20,48 @@ KIND_LABELS: Final[Mapping[str, str]] = {
     "activations": "Activations (safetensors) for a benchmark's stimuli",
     "plugin": "Code, TorchScript, .pt2 or pickle (approved accounts only)",
 }
+
+FIELD_LABELS: Final[Mapping[str, str]] = {
+    "model": "Name",
+    "kind": "What you hand in",
+    "file": "File",
+    "reference": "Where it lies",
+    "reference.hub": "Hub",
+    "reference.name": "Name there",
+    "reference.revision": "Revision",
+    "reference.file": "File there",
+    "network": "Architecture of the weights",
+    "network.architecture": "Registered architecture",
+    "network.classes": "Outputs of its classifier",
+    "network.image_size": "Image size it was built for, in pixels",
+    "plugin": "How to open it",
+    "plugin.format": "Format",
+    "plugin.function": "Function that returns the module",
+    "preprocessing": "From an image to its input",
+    "preprocessing.resize": "Shorter side, pixels",
+    "preprocessing.crop": "Centre crop, pixels",
+    "preprocessing.scale": "Factor",
+    "preprocessing.mean": "Means of the channels",
+    "preprocessing.std": "Their standard deviations",
+    "preprocessing.channels": "Channels",
+    "preprocessing.interpolation": "Interpolation",
+    "input": "Input of the ONNX graph",
+    "input.name": "Name of the input",
+    "input.layout": "Layout",
+    "layers": "Layers to read out",
+    "card": "Card",
+    "card.summary": "What it is, in one sentence",
+    **{f"card.{axis}": label for axis, label in AXIS_LABELS.items()},
+    "card.licence": "Licence",
+    "card.source": "Source",
+    "card.code": "Code",
+    "card.accuracy": "Accuracy",
+    "card.seed": "Seed it was trained with",
+    "card.bibtex": "BibTeX",
+    "benchmarks": "Benchmarks",
+    "visibility": "Who sees it",
+}
+"""What the form calls its fields, and the groups of them that are at fault as a whole."""
 
 _LISTS: Final = frozenset({"layers", "benchmarks"})
 _NUMBERS: Final[Mapping[str, type[int] | type[float]]] = {
@@ -86,15 +130,19 @@ def document_of(typed: Typed, *, sha256: str | None) -> dict[str, Any]:
 
 
 def faults_by_field(faults: Sequence[str], fields: Iterable[str]) -> dict[str, list[str]]:
-    """The faults under the field that each is about; under "" those about none of them."""
-    known = sorted(fields, key=len, reverse=True)
+    """The faults under the field that each is about, in the order of the fields.
+
+    First, under "", come those about none of them.
+    """
+    order = ("", *fields)
+    known = sorted(order[1:], key=len, reverse=True)
     found: dict[str, list[str]] = {}
     for fault in faults:
         place, colon, rest = fault.partition(": ")
         place = {"sha256": "file", "blob": "file"}.get(place, place)
         field = next((name for name in known if place == name or place.startswith(f"{name}.")), "")
         found.setdefault(field, []).append(rest if colon and field else fault)
-    return found
+    return {field: found[field] for field in order if field in found}
 
 
 def kinds_for(role: str) -> dict[str, str]:

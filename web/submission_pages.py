@@ -1,58 +1,51 @@
 """The pages of submissions: the form, one's list, and what becomes of one. They need no script."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import UploadFile
 
 from isocortex import ontology
 from isocortex.client.answering import submission_answer
-from isocortex.client.submission_schemas import Event, Visibility
+from isocortex.client.foreseeing import submission_plan
+from isocortex.client.submission_schemas import Event, SubmissionPlan, Visibility
 from isocortex.errors import JailError, QuotaError, RejectedError, StoreError
 from isocortex.store import Store
 from isocortex.store.account_records import StoredAccount
-from isocortex.submissions import entering
+from isocortex.submissions import entering, leaving
 from isocortex.submissions.blobs import Blobs
 from isocortex.submissions.forms import SubmissionForm, read_form
 
 from . import catalogue
 from .access import Signed
 from .columns import AXIS_LABELS
+from .form_limits import bounded_form
+from .plan_views import plan_view
 from .rendering import render
 from .submission_answers import own_submission
-from .submission_forms import EMPTY, Typed, document_of, faults_by_field, kinds_for, read_typed
+from .submission_forms import (
+    EMPTY,
+    FIELD_LABELS,
+    KIND_LABELS,
+    Typed,
+    document_of,
+    faults_by_field,
+    kinds_for,
+    read_typed,
+)
 from .submission_views import shown_events, submission_view
 from .submissions_api import Checks
 from .viewing import Opened
 
 router = APIRouter(include_in_schema=False)
 
-MOST_BYTES: Final = 2**31 + 2**20
-"""The largest form; what is larger comes through client or command line."""
-
 _PIECE: Final = 1 << 20
 _EVENTS: Final = 200
 _Job = Annotated[int | None, Form(ge=1, le=2**63 - 1)]
-
-
-async def bounded_form(request: Request) -> AsyncIterator[None]:
-    """Refuse a form that is too large, or does not say how large it is, before it is read.
-
-    Its file, which lies on the disk, is let go of in the end, whoever read it.
-    """
-    length = request.headers.get("content-length", "")
-    if not length.isdecimal():
-        raise HTTPException(411, "this form must say how long it is; send it from its page")
-    if int(length) > MOST_BYTES:
-        raise HTTPException(413, "the file is too large for this form; use `isocortex submit`")
-    try:
-        yield
-    finally:
-        await request.close()
 
 
 @router.get("/submit")
@@ -64,7 +57,7 @@ def submit_page(request: Request, store: Opened, account: Signed) -> Response:
 @router.post("/submit", dependencies=[Depends(bounded_form)])
 async def submit_form(request: Request, store: Opened, account: Signed) -> Response:
     """The submission's page; or the form again, with all faults and all that was typed."""
-    sent = await request.form(max_files=1, max_fields=2000)
+    sent = await request.form()
     typed, file = read_typed(sent.multi_items()), sent.get("file")
     checks: Checks = request.app.state.checks
     uploaded = file if isinstance(file, UploadFile) and file.filename else None
@@ -100,6 +93,8 @@ def submission_page(request: Request, key: str, store: Opened, account: Signed) 
         "events": shown_events(events, submission.jobs),
         "benchmarks": _benchmarks(store, {job.benchmark for job in submission.jobs}),
         "last_event": events[-1].id if events else 0,
+        "kind_labels": KIND_LABELS,
+        "field_labels": FIELD_LABELS,
     }
     return render(request, "submission.html", context)
 
@@ -148,7 +143,7 @@ def visibility_form(
 def withdraw_form(key: str, store: Opened, account: Signed) -> Response:
     """Withdraw a submission."""
     own_submission(store, account, key)
-    store.submissions.withdraw(key)
+    leaving.withdraw(store, key)
     return _back(key)
 
 
@@ -159,6 +154,9 @@ def _submit(
         typed, form, faults = _read(store, account, typed, file)
         if form is None:
             return _form_page(request, store, account, typed, faults, status_code=422)
+        if typed["dry_run"]:
+            plan = submission_plan(store, account, entering.checked(store, account, form))
+            return _form_page(request, store, account, typed, (), plan=plan)
         entered = entering.enter(store, account, form)
     except RejectedError as error:
         return _form_page(request, store, account, typed, error.faults, status_code=422)
@@ -214,30 +212,19 @@ def _form_page(
     faults: Any,
     *,
     status_code: int = 200,
+    plan: SubmissionPlan | None = None,
 ) -> Response:
     context = {
+        "plan": plan and plan_view(plan),
         "typed": typed,
-        "faults": faults_by_field(faults, FIELDS),
+        "faults": faults_by_field(faults, FIELD_LABELS),
         "kinds": kinds_for(account.role),
         "terms": {axis: _terms(axis) for axis in AXIS_LABELS},
-        "labels": AXIS_LABELS,
+        "axes": tuple(AXIS_LABELS),
+        "labels": FIELD_LABELS,
         "benchmarks": _benchmarks(store, set()),
     }
     return render(request, "submit.html", context, status_code=status_code)
-
-
-FIELDS: Final = (
-    *("model", "kind", "visibility", "file", "layers", "benchmarks"),
-    *(f"card.{name}" for name in ("summary", *ontology.AXES, "licence", "source", "bibtex")),
-    *(f"card.{name}" for name in ("code", "accuracy", "seed")),
-    *(f"preprocessing.{name}" for name in ("resize", "crop", "mean", "std", "scale")),
-    *(f"preprocessing.{name}" for name in ("channels", "interpolation")),
-    *("input.name", "input.layout"),
-    *(f"network.{name}" for name in ("architecture", "classes", "image_size")),
-    *(f"reference.{name}" for name in ("hub", "name", "revision", "file")),
-    *("plugin.format", "plugin.function"),
-)
-"""The fields of the form; a group's own fault stands above all of them."""
 
 
 def _terms(axis: ontology.Axis) -> list[tuple[str, str]]:

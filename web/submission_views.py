@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from isocortex.client.submission_schemas import ENDED, Event, Job, Submission
+from isocortex.client.submission_schemas import ENDED, Event, Job, Position, Submission
 
 STATE_WORDS: Final = {
     "queued": "waiting",
@@ -124,9 +124,12 @@ def _says(job: Job) -> str:
 
 
 def _place(job: Job) -> str:
-    place = job.position
-    if place is None:
-        return "it is about to start"
+    said = "it is about to start" if job.position is None else waiting_words(job.position)
+    return f"{said}; priority {job.priority}" if job.priority else said
+
+
+def waiting_words(place: Position) -> str:
+    """Where a job waits, and when it starts."""
     if not place.workers:
         return "no worker is running now; it starts when one does"
     where = f"{_ORDINALS.get(place.place, f'number {place.place}')} in line"

@@ -4,15 +4,17 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 import anyio
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import WrapValidator
 
 from isocortex.client.answering import job_answers, jobs_of, submission_answer
+from isocortex.client.foreseeing import checked_answer
 from isocortex.client.submission_schemas import (
     KEY,
     CancelRequest,
     JobList,
     JobRequest,
+    PriorityChange,
     RerunRequest,
     Submission,
     SubmissionChecked,
@@ -21,10 +23,10 @@ from isocortex.client.submission_schemas import (
 )
 from isocortex.store import Store
 from isocortex.store.account_records import StoredAccount
-from isocortex.submissions import entering
+from isocortex.submissions import entering, leaving
 from isocortex.submissions.forms import SubmissionForm, read_form
 
-from .access import Signed
+from .access import Signed, actor_of, require
 from .cursors import next_link
 from .problems import RESPONSES
 from .repeating import Once
@@ -32,6 +34,8 @@ from .submission_answers import own_submission
 from .viewing import Opened
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES, tags=["submissions"])
+
+Admin = Annotated[StoredAccount, Depends(require("admin"))]
 
 MOST_WAITING: Final = 20
 """How many checks wait at most; each takes a jailed process seconds."""
@@ -80,7 +84,8 @@ async def create_submission(
     """Submit a model: every fault of form and file is told at once, and nothing queued with one.
 
     Its file was uploaded before, and is named by `sha256`. The same content again is the same
-    submission, with the benchmarks that it did not have; other content is its next version.
+    submission, with the benchmarks that it did not have; other content is its next version. A dry
+    run tells what it will take as well, by what earlier jobs took.
     """
     checks: Checks = request.app.state.checks
     work = partial(_submit, store, account, document, dry_run=dry_run)
@@ -126,9 +131,9 @@ def change_visibility(
 
 @router.delete("/submissions/{key}", operation_id="withdrawSubmission")
 def withdraw_submission(key: Key, store: Opened, account: Signed) -> Submission:
-    """Withdraw a submission: its jobs are cancelled and its scores hidden."""
+    """Withdraw a submission: its jobs are cancelled, its scores hidden, and its file removed."""
     own_submission(store, account, key)
-    return submission_answer(store, store.submissions.withdraw(key))
+    return submission_answer(store, leaving.withdraw(store, key))
 
 
 @router.get("/submissions/{key}/jobs", operation_id="listSubmissionJobs")
@@ -179,13 +184,24 @@ def rerun_jobs(
     return once.answer(account.id, asked, work)
 
 
+@router.put("/submissions/{key}/priority", operation_id="prioritiseJobs")
+def prioritise_jobs(
+    request: Request, key: Key, asked: PriorityChange, store: Opened, account: Admin
+) -> JobList:
+    """Have the queued jobs taken before all of lower priority; needs the scope `admin`.
+
+    These are the queued ones. The submission's events and the audit log tell it.
+    """
+    own_submission(store, account, key)
+    jobs = store.queue.prioritise(key, asked.priority, actor=actor_of(request))
+    return JobList(items=job_answers(store, jobs))
+
+
 def _submit(
     store: Store, account: StoredAccount, document: Any, *, dry_run: bool
 ) -> tuple[int, Submission | SubmissionChecked]:
     form = read_form(document)
     if dry_run:
-        found = entering.checked(store, account, form)
-        facts = vars(found) | {"model": f"{account.name}/{found.model}"}
-        return 200, SubmissionChecked.model_validate(facts)
+        return 200, checked_answer(store, account, entering.checked(store, account, form))
     entered = entering.enter(store, account, form)
     return 201 if entered.is_new else 200, submission_answer(store, entered.submission)

@@ -10,6 +10,7 @@ from isocortex import ontology
 from isocortex.errors import UnknownNameError
 from isocortex.store import Leaderboard, LeaderboardRow, StoredScore
 from isocortex.store.columns import Numbers
+from isocortex.store.records import Evidence
 
 from .boards import BoardQuery, matches
 from .columns import (
@@ -47,6 +48,7 @@ class Row:
     rank_interval: str
     tier: int | None
     components: Mapping[ontology.Axis, ontology.Term]
+    evidence: Evidence
     mean: Cell
     cells: tuple[Cell, ...]
 
@@ -241,6 +243,7 @@ def _row(
         rank_interval=interval,
         tier=tiers.get(row.candidate),
         components=dict(zip(AXIS_LABELS, components(row.card), strict=True)),
+        evidence=row.evidence,
         mean=_mean_cell(row, board),
         cells=cells,
     )

@@ -5,7 +5,8 @@
     ├── CardError                a card is not literal, lacks a fact or contradicts itself
     │   └── DuplicateEntryError  two entries bear one name
     ├── FetchError               a file could be had from nowhere
-    │   └── ChecksumError        a file came, but it is not the one that was asked for
+    │   ├── ChecksumError        a file came, but it is not the one that was asked for
+    │   └── TooLargeError        a file is larger than may be fetched
     ├── InputError               stimuli, responses or arguments that cannot be used
     │   └── MismatchError        two inputs that do not belong together
     ├── IncompatibleError        a combination that has no meaning, such as ridge on bare RDMs
@@ -59,15 +60,23 @@ class DuplicateEntryError(CardError):
 
 
 class FetchError(IsocortexError, OSError):
-    """A file could be had neither from the mirror nor from its address."""
+    """A file could be had neither from the mirror nor from its address, which is `url`."""
 
     exit_status = 5
+
+    def __init__(self, text: str, *, url: str | None = None) -> None:
+        self.url = url
+        super().__init__(text)
 
 
 class ChecksumError(FetchError):
     """A file came, but its SHA-256 is not the expected one."""
 
     exit_status = 6
+
+
+class TooLargeError(FetchError):
+    """A file is larger than may be fetched; nothing of it was kept."""
 
 
 class InputError(IsocortexError, ValueError):

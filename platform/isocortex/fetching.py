@@ -8,12 +8,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from . import settings
-from .errors import CardError, ChecksumError, FetchError
+from .errors import CardError, ChecksumError, FetchError, TooLargeError
 from .fingerprints import file_sha256
+
+FETCHING: Final = ".fetching-"
+"""How a folder's name begins in which a file arrives; one that is left over can be removed."""
 
 
 class UnverifiedFileWarning(UserWarning):
@@ -51,28 +54,35 @@ class RemoteFile:
         return f"{parts.netloc}{parts.path}"
 
 
-def fetch(file: RemoteFile, *, most_bytes: int | None = None) -> Path:
-    """The path of a verified local copy of `file`; it is fetched on first use.
+def files_folder() -> Path:
+    """Where fetched files lie, unless another folder is named."""
+    return settings.home() / "files"
+
+
+def fetch(file: RemoteFile, *, most_bytes: int | None = None, folder: Path | None = None) -> Path:
+    """The path of a verified local copy of `file`, in `folder`; it is fetched on first use.
 
     The mirror is tried first, then the address itself. Nothing half-written ever bears the final
-    name. Raises ChecksumError if what came is another file, FetchError if nothing came, or more
-    than `most_bytes` would.
+    name. Raises ChecksumError if what came is another file, FetchError if nothing came,
+    TooLargeError if it has more than `most_bytes`: before it comes, where its size is declared.
     """
-    target = settings.home() / "files" / file.mirror_path
+    target = (folder or files_folder()) / file.mirror_path
     if target.exists():
-        _verify(target, file, origin=str(target))
+        _verify(target, target, file, origin=str(target))
         _pin(target, target, file)  # a file that was put there by hand
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
-        arrived, origin = _obtain(file, Path(folder), most_bytes)
-        _verify(arrived, file, origin=origin)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=FETCHING) as arriving:
+        arrived, origin = _obtain(file, Path(arriving), target, most_bytes)
+        _verify(arrived, target, file, origin=origin)
         _pin(arrived, target, file)
         os.replace(arrived, target)  # noqa: PTH105 - atomic on one file system
     return target
 
 
-def _obtain(file: RemoteFile, folder: Path, most_bytes: int | None) -> tuple[Path, str]:
+def _obtain(
+    file: RemoteFile, folder: Path, target: Path, most_bytes: int | None
+) -> tuple[Path, str]:
     """A copy of the file in `folder`, and where it came from."""
     mirror, tried = settings.mirror(), []
     if mirror and "://" not in mirror:
@@ -85,12 +95,15 @@ def _obtain(file: RemoteFile, folder: Path, most_bytes: int | None) -> tuple[Pat
     for url in [*urls, file.url]:
         try:
             return _download(url, folder, most_bytes), url
+        except TooLargeError:
+            raise
         except Exception as error:  # requests, urllib3 and the system each have their own tree
             tried.append(f"{url}: {_reason(error)}")
     raise FetchError(
         f"could not fetch {file.url} ({'; '.join(tried)}). Connect to the internet, set "
         f"ISOCORTEX_MIRROR to a folder or URL laid out as <host>/<path>, or put the file at "
-        f"{settings.home() / 'files' / file.mirror_path}"
+        f"{target}",
+        url=file.url,
     )
 
 
@@ -99,14 +112,29 @@ class _Bounded:
 
     def __init__(self, most_bytes: int | None) -> None:
         self.most_bytes = most_bytes
-        self.total = 0
+        self._total = 0
         self.came = 0
 
+    @property
+    def total(self) -> int:
+        """How large the file is said to be: pooch sets it before the first byte has come."""
+        return self._total
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self._total = size
+        self._require(size)
+
     def update(self, count: int) -> None:
-        """So many bytes more came. Raises FetchError if that is too many."""
+        """So many bytes more came. Raises TooLargeError if that is too many."""
         self.came += count
-        if self.most_bytes is not None and self.came > self.most_bytes:
-            raise FetchError(f"it has more than the {self.most_bytes:,} bytes that are taken")
+        self._require(self.came)
+
+    def _require(self, size: int) -> None:
+        if self.most_bytes is not None and size > self.most_bytes:
+            raise TooLargeError(
+                f"the file has more than the {self.most_bytes:,} bytes that are taken"
+            )
 
     def reset(self) -> None:
         """Begin to count again: pooch does so at the end."""
@@ -133,8 +161,8 @@ def _reason(error: Exception) -> str:
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no reason'}"
 
 
-def _verify(path: Path, file: RemoteFile, *, origin: str) -> None:
-    expected = file.sha256 or _pinned(settings.home() / "files" / file.mirror_path)
+def _verify(path: Path, target: Path, file: RemoteFile, *, origin: str) -> None:
+    expected = file.sha256 or _pinned(target)
     actual, size = file_sha256(path), path.stat().st_size
     if actual.startswith(expected or "") and size == (file.bytes or size):
         return
@@ -146,7 +174,8 @@ def _verify(path: Path, file: RemoteFile, *, origin: str) -> None:
     )
     raise ChecksumError(
         f"{origin} has SHA-256 {actual} and {size} bytes, expected {wanted}: it is damaged or "
-        f"another version. {remedy}"
+        f"another version. {remedy}",
+        url=file.url,
     )
 
 

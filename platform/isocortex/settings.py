@@ -9,6 +9,7 @@
 | `ISOCORTEX_TOKEN` | the token that is shown to it | none |
 | `ISOCORTEX_PRIVATE_WEBHOOKS` | 1: webhooks may reach private addresses, and by http | no |
 | `ISOCORTEX_CACHE_BYTES` | how much the geometry cache may hold | 4 GB |
+| `ISOCORTEX_HUB_BYTES` | how much the files of hubs may hold that submissions name | 20 GB |
 | `ISOCORTEX_MEMORY_BYTES` | what an extraction may add to the memory in use | half of the free |
 | `ISOCORTEX_CIFAR10` | CIFAR-10: torchvision's folder, or a zip | `cifar10` in the home folder |
 | `ISOCORTEX_CIFAR100` | CIFAR-100: likewise | `cifar100` in the home folder |
@@ -83,6 +84,11 @@ def own_images_variable(diet: str) -> str:
 def cache_bytes() -> int:
     """How many bytes the geometry cache may hold."""
     return _bytes("ISOCORTEX_CACHE_BYTES", 4 * 10**9)
+
+
+def hub_bytes() -> int:
+    """How many bytes the files may hold that were fetched from hubs for submissions."""
+    return _bytes("ISOCORTEX_HUB_BYTES", 20 * 10**9)
 
 
 def memory_bytes() -> int:

@@ -175,6 +175,8 @@ def test_submissions_and_webhooks_are_looked_after(
     assert client.get_job(job.id).state == "cancelled"
     assert [one.id for one in client.rerun_jobs(key, [job.id]).items] == [job.id]
     assert len(client.add_jobs(key, ["simulated/IT/cka"]).items) == 1
+    assert [one.priority for one in client.prioritise_jobs(key, -3).items] == [-3, -3]
+    assert len(client.list_jobs(submission=key, account="ada").items) == 2
     assert {one.state for one in client.list_jobs(state=["queued"]).items} == {"queued"}
     assert [one.kind for one in client.list_events(key, limit=2).items] == ["queued", "cancelled"]
     assert client.change_visibility(key, "public").visibility == "public"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isocortex.errors import CardError, ChecksumError, FetchError
+from isocortex.errors import CardError, ChecksumError, FetchError, TooLargeError
 from isocortex.fetching import RemoteFile, UnverifiedFileWarning, fetch
 
 CONTENT = b"responses of a neuron"
@@ -43,6 +43,41 @@ def served(mirror: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+class EndlessHandler(QuietHandler):
+    """Declares a terabyte, and sends nothing of it until it is told to stop."""
+
+    stop = threading.Event()
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(10**12))
+        self.end_headers()
+        self.stop.wait(60)
+
+
+def test_a_file_that_is_declared_too_large_is_refused_before_it_comes(empty_home):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), EndlessHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        file = RemoteFile(f"http://127.0.0.1:{server.server_port}/weights", None)
+        with pytest.raises(TooLargeError, match="more than the 1,000 bytes that are taken"):
+            fetch(file, most_bytes=1000)
+    finally:
+        EndlessHandler.stop.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert files_of(empty_home) == []
+
+
+def test_a_file_that_grows_too_large_is_refused_while_it_comes(served, empty_home):
+    address = f"{served}/127.0.0.1:9/lab/session.npy"
+    assert fetch(RemoteFile(address, SHA256), most_bytes=10**6).read_bytes() == CONTENT
+    with pytest.raises(TooLargeError):
+        fetch(RemoteFile(f"{address}?", SHA256), most_bytes=10, folder=empty_home / "else")
 
 
 def files_of(home: Path) -> list[str]:

@@ -83,6 +83,25 @@ def test_a_task_that_does_not_answer_ends_at_the_limit(name):
     assert "waited for longer than 0.5 seconds" in ended(QUIET[name], limits)
 
 
+SPINS = {
+    "counts": "sum(range(10**18))",
+    "multiplies matrices": "while True: matrix @ matrix",
+}
+
+
+@pytest.mark.parametrize("name", SPINS)
+def test_a_call_of_c_that_looks_at_no_signal_ends_within_seconds_of_the_limit(name):
+    source = f"import numpy\nmatrix = numpy.ones((2000, 2000))\nchannel.send({{}})\n{SPINS[name]}"
+    with run(ATTEMPT, {"source": source}, limits=Limits(wall_seconds=3)) as jailed:
+        jailed.receive(most_bytes=0)
+        began = time.monotonic()
+        with pytest.raises(JailError, match="waited for longer than 3 seconds"):
+            jailed.receive(most_bytes=0)
+        assert time.monotonic() - began < 10
+        with pytest.raises(ProcessLookupError):
+            os.kill(jailed.process, 0)
+
+
 def test_time_in_which_nobody_waits_does_not_count():
     source = "channel.receive(most_bytes=0)"
     with run(ATTEMPT, {"source": source}, limits=Limits(wall_seconds=0.5)) as jailed:

@@ -5,6 +5,7 @@ supervisor of N of them. What a model is called says what happens to it:
 
     slow…      waits until it is killed          killer…    kills its worker
     bad…       fails by its own fault            broken…    fails by ours
+    spinning…  spins in a jail, in one call of C that never returns; brief… has a second for it
     anything else is scored, after a moment
 
 While the file `full` lies in the home folder, no array can be written; while `jumping` lies there,
@@ -22,9 +23,9 @@ from datetime import UTC, datetime, timedelta
 
 from tests.jobs.made_up_jobs import outcome
 
-from isocortex import settings
+from isocortex import jail, settings
 from isocortex.errors import InputError
-from isocortex.jobs import heart
+from isocortex.jobs import desk, heart, worker
 from isocortex.jobs.desk import Desk
 from isocortex.jobs.faults import end_badly
 from isocortex.jobs.supervisor import Staff, Supervisor
@@ -35,6 +36,8 @@ from isocortex.store.queue import Claim
 BEAT_SECONDS = 0.4
 LEASE_SECONDS = 4.0
 LONGEST_SECONDS = 0.8
+SPARE_BYTES = 2**20
+SPIN = "sum(range(10**18))"  # one call of C, which looks at no signal
 COMMAND = (sys.executable, "-m", "tests.jobs.light_worker")
 
 
@@ -60,7 +63,19 @@ def _meet_fate(model: str) -> None:
         raise InputError("the layer 'conv9' is not there")
     if model.startswith("broken"):
         raise ValueError("a fault of ours")
+    if model.startswith(("spinning", "brief")):
+        _spin(wall_seconds=1.0 if model.startswith("brief") else 600.0)
     time.sleep(random.uniform(0, LONGEST_SECONDS))
+
+
+def _spin(*, wall_seconds: float) -> None:
+    """Wait for a jailed process that hears of nothing; its number lies in the home folder."""
+    limits = jail.Limits(wall_seconds=wall_seconds)
+    with jail.run("isocortex.jail.trial:attempt", {"source": SPIN}, limits=limits) as jailed:
+        written = settings.home() / ".spinning"
+        written.write_text(str(jailed.process))
+        written.rename(settings.home() / "spinning")
+        jailed.receive(most_bytes=0)
 
 
 class _Jumping(datetime):
@@ -92,6 +107,9 @@ def main() -> None:
     heart.GRACE_SECONDS = float(os.environ.get("LIGHT_GRACE", heart.GRACE_SECONDS))
     schema.datetime = _Jumping
     artifacts._write_at_once = _write_unless_full
+    artifacts.SPARE_BYTES = SPARE_BYTES
+    worker._LONGEST_WAIT = 1.0
+    desk._WAITS = (0.5,) * 63  # as long as ever, but nobody waits for the last of it
     url = settings.database_url()
     if options.serve:
         staff = Staff(processes=options.serve, command=COMMAND, lease_seconds=LEASE_SECONDS)

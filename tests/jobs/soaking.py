@@ -1,5 +1,6 @@
 """The soak: jobs scored while everything that can be killed is killed, and the books after it."""
 
+import hashlib
 import os
 import random
 import signal
@@ -16,11 +17,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
-from tests.jobs import light_worker
+from tests.jobs import light_worker, small_disks
 from tests.jobs.made_up_jobs import FACES, PLACES, account, submit
+from tests.jobs.small_disks import HeldDisk
 
 from isocortex import settings
 from isocortex.store import Store, schema, service, transitions
+from isocortex.store.artifacts import Artifacts
 from isocortex.store.opening import reading
 
 WORKERS = 3
@@ -38,18 +41,23 @@ class Soak:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         settings.home().mkdir(exist_ok=True)
+        self.disk = None if small_disks.obstacle() else HeldDisk(self.store.artifacts.folder)
         self.server = self._serve()
         self.asleep: list[tuple[int, float]] = []
         self.run_again = 0
 
     def run(self, jobs: int, *, harms: int, pause: float, seconds: float) -> None:
-        """Submit so many jobs bit by bit; do as much harm meanwhile, with pauses in seconds."""
+        """Submit so many jobs bit by bit; do as much harm meanwhile, with pauses in seconds.
+
+        The arrays of all scores are there at its end.
+        """
         models = jobs // len(BENCHMARKS)
         owners = [account(self.store, name) for name in ("ann", "bob")]
         deadline, keys = time.monotonic() + seconds, [self._submit(owners, 0)]
         order = self._harms(keys)
         try:
-            while self.store.queue.counts() != {"done": jobs}:
+            done = 0
+            while done < harms or self.store.queue.counts() != {"done": jobs}:
                 assert time.monotonic() < deadline, f"{self.store.queue.counts()}, {self.done}"
                 self._wake()
                 self._operate()
@@ -59,6 +67,7 @@ class Soak:
                 if done < harms and self._workers():
                     next(order)()
                 time.sleep(pause)
+            check_arrays(self.store, self._arrays())
         finally:
             self._end()
 
@@ -100,12 +109,21 @@ class Soak:
         self.done["locks"] += 1
 
     def fill_disk(self) -> None:
-        """Let no array be written for a while."""
-        full = settings.home() / "full"
-        full.touch()
+        """Let no array be written for a while: their disk is full or, without root, said to be."""
+        if self.disk is None:
+            full = settings.home() / "full"
+            full.touch()
+            time.sleep(self.random.uniform(0.5, 2))
+            full.unlink()
+            self.done["disks said to be full"] += 1
+            return
+        small_disks.fill(self.disk.inside)
         time.sleep(self.random.uniform(0.5, 2))
-        full.unlink()
+        small_disks.make_room(self.disk.inside)
         self.done["full disks"] += 1
+
+    def _arrays(self) -> Path:
+        return self.disk.inside if self.disk else self.store.artifacts.folder
 
     def jump_clocks(self) -> None:
         """Let all clocks of workers and servers jump by days, from now on or no longer."""
@@ -140,7 +158,8 @@ class Soak:
             "PYTHONPATH": os.pathsep.join(sys.path),
             "LIGHT_GRACE": "2",
         }
-        command = [*light_worker.COMMAND, "--serve", str(WORKERS)]
+        joining = self.disk.joining if self.disk else []
+        command = [*joining, *light_worker.COMMAND, "--serve", str(WORKERS)]
         return subprocess.Popen(command, env=environment)
 
     def _workers(self) -> list[int]:
@@ -182,6 +201,17 @@ class Soak:
             with suppress(OSError):
                 if own in (each / "environ").read_bytes():
                     self._signal(int(each.name), signal.SIGKILL)
+        if self.disk:
+            self.disk.close()
+
+
+def check_arrays(store: Store, folder: Path) -> None:
+    """The arrays of every score lie in the folder, whole."""
+    kept = Artifacts(folder)
+    with reading(store.engine) as connection:
+        details = connection.scalars(select(schema.Score.detail)).all()
+    for detail in details:
+        assert hashlib.sha256(kept.read(detail)).hexdigest() == detail
 
 
 def check_books(store: Store, jobs: int) -> None:
@@ -195,7 +225,8 @@ def check_books(store: Store, jobs: int) -> None:
         candidates = connection.scalar(select(func.count(schema.Candidate.id)))
     assert (scores, len(pairs)) == (jobs, jobs)
     assert Counter(runs) == {"done": jobs}
-    assert owned == candidates == jobs // len(BENCHMARKS)
+    assert owned == scores
+    assert candidates == jobs // len(BENCHMARKS)
     found = store.queue.jobs(limit=10 * jobs)
     assert len({job.score_id for job in found}) == len(found) == jobs
     events = {job.submission: store.queue.events(job.submission, limit=100_000) for job in found}

@@ -8,11 +8,12 @@ from tests.jobs.made_up_jobs import FACES, PLACES, account, kinds, outcome, queu
 
 from isocortex.errors import InputError, LeaseLostError, MismatchError, UnknownNameError
 from isocortex.store import Store, open_store, opening, service, transitions, writing
+from isocortex.store.account_records import Actor
 from isocortex.store.lapsing import Watch
 from isocortex.store.losing import MOST_TRIES
 from isocortex.store.opening import reading
 from isocortex.store.schema import now
-from isocortex.store.service import Job, Ownership
+from isocortex.store.service import Job, Ownership, Submission
 
 
 def take(store: Store, worker: str = "one"):
@@ -23,7 +24,10 @@ def take(store: Store, worker: str = "one"):
 
 def owners(store: Store) -> list[str]:
     with reading(store.engine) as connection:
-        return list(connection.scalars(select(Ownership.visibility)))
+        shown = select(Submission.visibility).join(
+            Ownership, Ownership.submission_id == Submission.id
+        )
+        return list(connection.scalars(shown))
 
 
 def test_a_job_that_is_asked_for_twice_is_one_job(store: Store) -> None:
@@ -150,18 +154,17 @@ def test_versions_that_were_scored_before_are_linked(store: Store) -> None:
     assert len(store.runs()) == 1
 
 
-def test_a_link_that_hides_a_model_changes_the_data_version(store: Store) -> None:
-    """Else what was kept of the data before would go on to show it."""
-    key = queued(store)
+def test_a_link_that_shows_a_score_changes_the_data_version(store: Store) -> None:
+    """Else what was kept of the data before would go on to hide it."""
+    ann = account(store)
+    store.queue.add(submit(store, ann, visibility="private"), [FACES])
     claim = take(store)
     score_id = store.queue.finish(claim.leases[0], outcome(claim))
-    owner = store.submissions.find(key).account_id
-    newer = submit(store, owner, visibility="private", content="the same weights elsewhere")
-    store.queue.add(newer, [FACES])
+    store.queue.add(submit(store, ann, content="the same weights elsewhere"), [FACES])
     before = store.data_version()
-    assert [model.name for model in store.models()] == ["ann/net"]
-    store.queue.finish_with_stored(take(store).leases[0], score_id)
     assert store.models() == ()
+    store.queue.finish_with_stored(take(store).leases[0], score_id)
+    assert [model.name for model in store.models()] == ["ann/net"]
     assert store.data_version() != before
 
 
@@ -357,12 +360,49 @@ def test_what_was_withdrawn_is_not_run_again(small_store: Store) -> None:
     assert transitions.follow(kinds(small_store, key)) == "cancelled"
 
 
-def test_higher_priority_goes_first(small_store: Store) -> None:
-    queued(small_store, name="ann")
-    later = queued(small_store, name="bob")
-    small_store.queue.prioritise(later, 5)
-    assert take(small_store).submission.key == later
-    assert kinds(small_store, later) == ["queued", "priority", "started"]
+def test_higher_priority_goes_first(store: Store) -> None:
+    queued(store, name="ann")
+    later = queued(store, name="bob")
+    (job,) = store.queue.prioritise(later, 5)
+    assert (job.priority, store.queue.position(job.id).place) == (5, 1)
+    assert take(store).submission.key == later
+    assert kinds(store, later) == ["queued", "priority", "started"]
+
+
+def test_priority_comes_before_fair_shares(store: Store) -> None:
+    """Ann, who keeps a worker busy, is served again before Bob, who waits for his first turn."""
+    queued(store, name="ann")
+    queued(store, name="bob")
+    urgent = submit(store, take(store).submission.account_id, "urgent")
+    store.queue.add(urgent, [FACES])
+    store.queue.prioritise(urgent, 1)
+    assert [take(store).submission.model for _ in range(2)] == ["ann/urgent", "bob/net"]
+
+
+def test_lower_priority_waits_for_all_others(store: Store) -> None:
+    first = queued(store, name="ann")
+    queued(store, name="bob")
+    store.queue.prioritise(first, -1)
+    assert [take(store).submission.account for _ in range(2)] == ["bob", "ann"]
+
+
+def test_the_audit_log_says_who_prioritised_what(store: Store) -> None:
+    key, eve = queued(store, FACES, PLACES), account(store, "eve")
+    store.queue.prioritise(key, 7, actor=Actor(eve, "192.0.2.1"))
+    (noted,) = store.accounts.audits(action="submission.priority")
+    assert (noted.account, noted.target, noted.address) == ("eve", key, "192.0.2.1")
+    assert noted.detail == {"model": "ann/net", "priority": 7, "jobs": 2}
+    take(store)
+    assert store.queue.prioritise(key, 8) == ()  # nothing waits any more
+    assert len(store.accounts.audits(action="submission.priority")) == 1
+
+
+@pytest.mark.parametrize("priority", [1_001, -1_001, 2**70])
+def test_a_priority_out_of_range_is_refused(store: Store, priority: int) -> None:
+    key = queued(store)
+    with pytest.raises(InputError, match="expected -1000 to 1000"):
+        store.queue.prioritise(key, priority)
+    assert kinds(store, key) == ["queued"]
 
 
 def test_no_account_starves_behind_a_thousand_jobs(small_store: Store) -> None:
@@ -427,6 +467,31 @@ def test_a_position_counts_submissions_in_the_order_they_are_claimed(store: Stor
     assert store.queue.position(1) is None
 
 
+def test_a_position_knows_whose_turn_was_longest_ago(store: Store) -> None:
+    many, few = account(store, "ann"), account(store, "bob")
+    jobs = [store.queue.add(submit(store, many, f"net{n}"), [FACES])[0] for n in range(2)]
+    store.queue.fail(take(store).leases[0], "tried")
+    assert store.queue.prospect(few).place == 1
+    (other,) = store.queue.add(submit(store, few), [FACES])
+    places = {each.id: store.queue.position(each.id).place for each in (jobs[1], other)}
+    assert places == {other.id: 1, jobs[1].id: 2}
+    assert take(store).submission.account == "bob"
+
+
+def test_what_is_still_to_come_is_placed_where_it_then_stands(store: Store) -> None:
+    many, few, new = (account(store, name) for name in ("ann", "bob", "cleo"))
+    for number in range(2):
+        store.queue.add(submit(store, many, f"net{number}"), [FACES, PLACES])
+    store.queue.add(submit(store, few), [FACES])
+    take(store, "busy")
+    for number, own in enumerate((many, few, new)):
+        foreseen = store.queue.prospect(own)
+        key = submit(store, own, f"later{number}")
+        (job,) = store.queue.add(key, [FACES])
+        assert foreseen == store.queue.position(job.id)
+        store.queue.cancel(key)
+
+
 def test_a_start_is_estimated_only_from_what_is_known(store: Store) -> None:
     key = queued(store)
     (job,) = store.queue.jobs(submission=key)
@@ -466,6 +531,23 @@ def test_a_log_has_a_bounded_number_of_bounded_lines(store: Store, monkeypatch) 
     lines = [each.text for each in store.queue.events(key) if each.kind == "log"]
     assert [len(line) for line in lines[:2]] == [transitions.LONGEST_TEXT] * 2
     assert lines[2:] == ["2 lines were logged; further ones are left out"]
+
+
+def test_a_line_about_a_submission_is_of_none_of_its_jobs(store: Store) -> None:
+    """Also where another submission's job has the number of this submission, or none has it."""
+    owner = account(store)
+    first, second, bare = (submit(store, owner, f"net{number}") for number in range(3))
+    store.queue.add(first, [FACES, PLACES])
+    store.queue.add(second, [FACES])
+    for key in (first, second):
+        store.queue.prioritise(key, 1)
+    store.queue.log(bare, "log", "it has no job")
+    told = [store.queue.events(key)[-1] for key in (first, second, bare)]
+    assert [(each.kind, each.job_id) for each in told] == [
+        ("priority", None),
+        ("priority", None),
+        ("log", None),
+    ]
 
 
 def test_a_log_line_is_no_transition(small_store: Store) -> None:

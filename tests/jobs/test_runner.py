@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.jobs.made_up_jobs import account, kinds, submit
 
-from isocortex import jail
+from isocortex import jail, settings
 from isocortex.errors import FetchError, InputError, JailError, StoreError
 from isocortex.jobs import faults, runner
 from isocortex.jobs.desk import Desk
@@ -183,6 +183,48 @@ def test_progress_tells_layer_and_stimuli(small_store: Store, monkeypatch) -> No
 def test_only_faults_of_the_model_are_blamed_on_it(error, blamed, monkeypatch) -> None:
     monkeypatch.setattr(jail, "available", lambda: None, raising=False)
     assert faults.is_fault_of_model(error) is blamed
+
+
+LAYER = "no layer is named '/conv1/Conv_output_0'; did you mean /conv2/Conv_output_0?"
+
+TOLD = {
+    "a file of a hub": (
+        FetchError("could not fetch https://x.org/w (…). Put it at HOME/w", url="https://x.org/w"),
+        "https://x.org/w can't be had now; the server's log says why",
+    ),
+    "arrays": (
+        StoreError("the arrays can't be written: 'HOME/artifacts/ab/.writing-x'; make room"),
+        "the arrays can't be written: '…/.writing-x'; make room",
+    ),
+    "a database": (
+        StoreError("the database sqlite:////srv/db/scores.sqlite3 can't be used: locked"),
+        "the database of this server can't be used: locked",
+    ),
+    "our own fault": (
+        FileNotFoundError(2, "No such file or directory", "/srv/blobs/ab/cd"),
+        "unexpected FileNotFoundError: [Errno 2] No such file or directory: '…/cd'",
+    ),
+    "a layer that looks like a path": (InputError(LAYER), LAYER),
+    "a model's file": (InputError("HOME/hub/x.org/w holds no weights"), "…/w holds no weights"),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_no_event_names_a_place_on_this_computer(name: str, small_store: Store) -> None:
+    error, expected = TOLD[name]
+    text = str(error).replace("HOME", str(settings.home()))
+    if "HOME" in str(error):
+        error = type(error)(text, **({"url": error.url} if isinstance(error, FetchError) else {}))
+    key = add(small_store, CKA)
+
+    def load(submission):
+        raise error
+
+    run(small_store, Desk(small_store.queue, "one"), load)
+    (job,) = small_store.queue.jobs(submission=key)
+    assert job.error == expected
+    last = small_store.queue.events(key)[-1].text
+    assert last.startswith(expected)
 
 
 def test_a_jail_that_can_not_be_had_is_not_the_models_fault(monkeypatch) -> None:

@@ -8,17 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.jobs import light_worker
 from tests.jobs.made_up_jobs import FACES, PLACES, account, kinds, queued, submit
 
+from isocortex import jail, settings
 from isocortex.jobs import supervisor as supervising
 from isocortex.jobs.supervisor import Staff, Supervisor, ending, thread_share
 from isocortex.store import Store, transitions
 from isocortex.store.losing import MOST_TRIES
 from isocortex.submissions import blobs
 from isocortex.submissions.blobs import Blobs
+
+needs_jails = pytest.mark.skipif(jail.available() is not None, reason="needs a kernel with jails")
 
 
 @pytest.fixture
@@ -76,6 +80,57 @@ def test_a_cancelled_job_is_stopped_within_seconds_and_the_next_one_done(paths: 
         assert time.monotonic() - began < 5
         await_that(lambda: state(paths, quick) == "done")
     assert {job.state for job in paths.queue.jobs(submission=slow)} == {"cancelled"}
+
+
+SECONDS = 10.0
+"""More than enough: a beat, the worker's leave and the kernel's signal take some two."""
+
+
+def spinning_since(store: Store, model: str) -> tuple[str, int]:
+    """The key of a submission whose jailed process spins in C by now, and that process."""
+    key = submit(store, account(store), model)
+    store.queue.add(key, [FACES])
+    told = settings.home() / "spinning"
+    await_that(told.exists)
+    return key, int(told.read_text())
+
+
+def is_gone(process: int) -> bool:
+    """Whether it runs no more; one that nobody has waited for yet holds nothing but its number."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@needs_jails
+def test_a_jailed_process_that_spins_in_c_is_gone_within_seconds_of_its_cancelling(
+    paths: Store,
+) -> None:
+    with supervised(paths) as supervisor:
+        key, process = spinning_since(paths, "spinning")
+        (worker,) = supervisor.processes()
+        await_that(lambda: cpu_ticks(process) > 20)  # it does spin
+        assert not is_gone(process)
+        (cancelled,) = paths.queue.cancel(key)
+        await_that(lambda: is_gone(process), SECONDS)
+        await_that(lambda: is_gone(worker), SECONDS)
+        assert cancelled.state == state(paths, key) == "cancelled"
+    assert paths.scores().scores == ()
+
+
+@needs_jails
+def test_a_jailed_process_that_spins_in_c_is_gone_when_its_time_is_up(paths: Store) -> None:
+    with supervised(paths):
+        key, process = spinning_since(paths, "brief")
+        await_that(lambda: is_gone(process), SECONDS)
+        await_that(lambda: state(paths, key) == "failed", SECONDS)
+    (job,) = paths.queue.jobs(submission=key)
+    assert "waited for longer than 1 seconds" in str(job.error)
+
+
+def cpu_ticks(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11])
 
 
 def test_a_job_that_only_waits_is_cancelled_without_stopping_its_neighbour(paths: Store) -> None:

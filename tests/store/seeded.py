@@ -87,5 +87,6 @@ def _of_type(column: Column[Any], number: int) -> Any:
     if isinstance(kind, Float):
         return NUMBERS[number]
     length = getattr(kind, "length", None)
-    text = f"{number}{column.name}{TEXTS[number]}"
+    name = "name" if column.name == "model" else column.name  # a candidate's, of a submission
+    text = f"{number}{name}{TEXTS[number]}"
     return text if length is None else text[:length]

@@ -1,5 +1,7 @@
 """The revisions and the models draw one schema, up and down."""
 
+from typing import Any
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -45,7 +47,7 @@ def test_revisions_and_models_have_equal_checks_and_partial_indexes(url: str) ->
     }
     assert checks == {
         *("ck_run_state", "ck_score_slice_kind", "ck_account_role", "ck_job_state"),
-        *("ck_submission_kind", "ck_submission_visibility", "ck_ownership_visibility"),
+        *("ck_submission_kind", "ck_submission_visibility"),
     }
     where = f"{engine.dialect.name}_where"
     partial = {
@@ -85,12 +87,18 @@ def test_rows_of_every_table_survive_going_down_and_up(url: str) -> None:
     for revision in opening._known_revisions()[1:]:
         migrate(engine, revision)
         kept = tables_of(engine)
-        assert kept < newest
+        assert kept <= newest
         migrate(engine, "head")
-        after = {name: rows_of(engine, name) for name in newest}
-        assert after == {name: before[name] if name in kept else [] for name in newest}
-        fill_tables(engine, only=newest - kept)
-        assert {name: rows_of(engine, name) for name in newest} == before
+        after = {name: _told(name, rows_of(engine, name)) for name in newest}
+        assert after == {name: _told(name, before[name]) if name in kept else [] for name in newest}
+        if lost := newest - kept:
+            fill_tables(engine, only=lost)
+            assert {name: rows_of(engine, name) for name in newest} == before
     migrate(engine, "base")
     assert tables_of(engine) == set()
     engine.dispose()
+
+
+def _told(name: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What rows say; those of `ownership` are made anew on the way up, with ids of their own."""
+    return [row[1:] for row in rows] if name == "ownership" else rows

@@ -1,20 +1,14 @@
 """A private candidate is nowhere to be seen but by its owner; an unlisted one only by its name."""
 
-from collections.abc import Callable
-
 import pytest
-from sqlalchemy import insert, select, update
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
+from tests.owned import own
 
 from isocortex.errors import UnknownNameError
 from isocortex.store import Store
-from isocortex.store.opening import writing
-from isocortex.store.schema import Candidate, Revision
-from isocortex.store.service import Ownership
 
 IT, V1 = benchmark_facts("faces/IT/rsa"), benchmark_facts("faces/V1/rsa")
 NEWER = benchmark_facts("faces/IT/rsa", version=2)
-Own = Callable[[str, int, str], None]
 
 
 @pytest.fixture
@@ -25,24 +19,7 @@ def accounts(store: Store) -> tuple[int, int]:
 
 
 @pytest.fixture
-def own(store: Store) -> Own:
-    """Makes a candidate somebody's."""
-
-    def make(name: str, account_id: int, visibility: str) -> None:
-        with writing(store.engine) as connection:
-            found = connection.scalar(select(Candidate.id).where(Candidate.name == name))
-            connection.execute(
-                insert(Ownership).values(
-                    candidate_id=found, account_id=account_id, visibility=visibility
-                )
-            )
-            connection.execute(update(Revision).values(number=Revision.number + 1))
-
-    return make
-
-
-@pytest.fixture
-def ann_and_bob(store: Store, accounts: tuple[int, int], own: Own) -> tuple[int, int]:
+def ann_and_bob(store: Store, accounts: tuple[int, int]) -> tuple[int, int]:
     """One public candidate; a private and an unlisted one of Ann's, and one public of Bob's."""
     ann, bob = accounts
     for name, raw in {
@@ -54,9 +31,9 @@ def ann_and_bob(store: Store, accounts: tuple[int, int], own: Own) -> tuple[int,
         record_score(store, candidate_facts(name), IT, raw)
     record_score(store, candidate_facts("ann/secret"), V1, 0.7)
     record_score(store, candidate_facts("ann/secret"), NEWER, 0.7)
-    own("ann/secret", ann, "private")
-    own("ann/quiet", ann, "unlisted")
-    own("bob/open", bob, "public")
+    own(store, "ann/secret", ann, "private")
+    own(store, "ann/quiet", ann, "unlisted")
+    own(store, "bob/open", bob, "public")
     return ann, bob
 
 
@@ -134,11 +111,9 @@ def test_leaderboards_are_kept_apart_by_viewer(store: Store, ann_and_bob: tuple[
     assert store.leaderboard(viewer=bob) is store.leaderboard()  # he sees what all see
 
 
-def test_what_becomes_private_is_gone_at_once(
-    store: Store, ann_and_bob: tuple[int, int], own: Own
-) -> None:
+def test_what_becomes_private_is_gone_at_once(store: Store, ann_and_bob: tuple[int, int]) -> None:
     ann, _ = ann_and_bob
     assert len(store.leaderboard().rows) == 2
-    own("everyones", ann, "private")
+    own(store, "everyones", ann, "private")
     assert [row.candidate for row in store.leaderboard().rows] == ["bob/open"]
     assert [row.candidate for row in store.leaderboard(viewer=ann).rows][:1] == ["ann/secret"]

@@ -15,8 +15,11 @@ from isocortex.errors import (
     UnknownNameError,
 )
 from isocortex.store.submitted import Usage
+from isocortex.submissions import admission, entering
 from isocortex.submissions import blobs as module
 from isocortex.submissions.blobs import Blobs
+from isocortex.submissions.forms import read_form
+from tests.submissions.made import form_of
 
 HEADER = b'{"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}}'
 CONTENT = len(HEADER).to_bytes(8, "little") + HEADER + bytes(range(100))
@@ -102,6 +105,18 @@ def test_an_archive_is_removed_though_its_hash_is_right(blobs, ada, tmp_path):
     with pytest.raises(RejectedError, match="zip archive"):
         blobs.add(ada.id, "onnx", path)
     assert left_over(blobs) == []
+
+
+def test_an_uploaded_file_is_not_hashed_again_however_often_it_is_checked(
+    blobs, upload, ada, small_store, monkeypatch
+):
+    send(blobs, upload, ada, 0, len(CONTENT))
+    blobs.finish(upload.key, "weights", account_id=ada.id)
+    monkeypatch.setattr(admission, "file_sha256", lambda path: 1 / 0)
+    form = read_form(form_of("plugin", sha256=SHA256))
+    trusted = small_store.accounts.set_role(ada.id, "trusted")
+    for _ in range(2):
+        assert entering.checked(small_store, trusted, form).blob == SHA256
 
 
 def test_an_unfinished_upload_is_no_blob(blobs, upload, ada):

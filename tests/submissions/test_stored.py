@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert
 
 from isocortex.errors import InputError, QuotaError, RejectedError, UnknownNameError
-from isocortex.store import Store, schema, service, submitting
-from isocortex.store.opening import reading, writing
+from isocortex.store import Store, service, submitting
+from isocortex.store.opening import writing
 from isocortex.store.submitted import CheckedSubmission, Usage
-from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
+from tests.owned import hand_in
 
+IT = "faces/IT/rsa"
 CHECKED = CheckedSubmission(
     model="net",
     kind="hub",
@@ -89,45 +90,21 @@ def test_withdrawing_cancels_jobs_so_that_no_attempt_can_end_them(store):
     assert [event.kind for event in store.queue.events(found.key)][-1] == "cancelled"
 
 
-def scored(store: Store, account_id: int, key: str, name: str) -> int:
-    """A current score of the submission, of a candidate that the account owns."""
-    score_id = record_score(store, candidate_facts(name), benchmark_facts("faces/IT/rsa"))
-    with writing(store.engine) as connection:
-        own = select(service.Submission.id).where(service.Submission.key == key).scalar_subquery()
-        job = service.Job
-        connection.execute(
-            update(job).where(job.submission_id == own).values(score_id=score_id, state="done")
-        )
-        candidate_id = connection.scalar(
-            select(schema.Candidate.id).where(schema.Candidate.name == name)
-        )
-        connection.execute(
-            insert(service.Ownership).values(
-                candidate_id=candidate_id, account_id=account_id, visibility="public"
-            )
-        )
-    return score_id
-
-
 def test_publishing_and_withdrawing_change_what_is_shown_and_the_data_version(store):
     ada = account(store)
-    found, _ = store.submissions.add(ada, CHECKED)
-    store.queue.add(found.key, CHECKED.benchmarks)
-    score_id = scored(store, ada, found.key, "ada/net")
+    key = hand_in(store, ada, {IT: 0.4}, visibility="private")
+    (score,) = store.scores(viewer=ada).scores
     before = store.data_version()
-    assert store.submissions.publish(found.key, "unlisted").visibility == "unlisted"
-    assert shown(store) == ["unlisted"]
+    assert store.submissions.publish(key, "unlisted").visibility == "unlisted"
     assert store.data_version() != before
-    store.submissions.withdraw(found.key)
-    assert shown(store) == ["private"]
-    with reading(store.engine) as connection:
-        current = select(schema.Score.is_current).where(schema.Score.id == score_id)
-        assert connection.scalar(current) is False
-
-
-def shown(store: Store) -> list[str]:
-    with reading(store.engine) as connection:
-        return list(connection.scalars(select(service.Ownership.visibility)))
+    assert (store.scores().scores, store.model("ada/net").scores) == ((), (score,))
+    store.submissions.publish(key, "public")
+    assert store.scores().scores == (score,)
+    store.submissions.withdraw(key)
+    assert store.scores(viewer=ada).scores == ()
+    with pytest.raises(UnknownNameError):
+        store.score(score.id)
+    assert store.score(score.id, viewer=ada)[0].is_current is False
 
 
 def test_a_file_must_be_the_account_s_own(store):
@@ -184,31 +161,24 @@ def test_a_key_that_is_not_there_is_unknown(store):
             call("0" * 26)
 
 
-def test_an_older_version_does_not_publish_the_newest_one(store):
+def test_an_older_version_is_published_by_itself(store):
     ada = account(store)
-    first, newest = (store.submissions.add(ada, other(number))[0] for number in (1, 2))
-    store.queue.add(newest.key, CHECKED.benchmarks)
-    scored(store, ada, newest.key, "ada/net")
-    store.submissions.publish(newest.key, "private")
-    with pytest.raises(InputError, match="version 2, which is private"):
-        store.submissions.publish(first.key, "public")
-    assert (shown(store), store.submissions.find(first.key).visibility) == (["private"], "private")
-    store.submissions.withdraw(newest.key)
-    assert store.submissions.publish(first.key, "public").visibility == "public"
-    assert shown(store) == ["public"]
+    for number in (1, 2):
+        hand_in(store, ada, {IT: number / 10}, visibility="private", version=number)
+    newest, first = store.submissions.of_model("ada/net")
+    store.submissions.publish(first.key, "public")
+    assert [score.raw for score in store.scores().scores] == [0.1]
+    assert [score.raw for score in store.scores(viewer=ada).scores] == [0.2]
+    assert store.submissions.find(newest.key).visibility == "private"
 
 
 def test_publishing_what_is_withdrawn_that_moment_shows_nothing(store, monkeypatch):
     ada = account(store)
-    found, _ = store.submissions.add(ada, CHECKED)
-    store.queue.add(found.key, CHECKED.benchmarks)
-    scored(store, ada, found.key, "ada/net")
-    store.submissions.publish(found.key, "private")
-
-    def withdrawn_by_another_process(connection, submission, _visibility):
-        table = service.Submission
-        connection.execute(update(table).where(table.id > 0).values(withdrawn_at=schema.now()))
-
-    monkeypatch.setattr(submitting, "require_newest", withdrawn_by_another_process)
-    store.submissions.publish(found.key, "public")
-    assert shown(store) == ["private"]
+    key = hand_in(store, ada, {IT: 0.4}, visibility="private")
+    found = store.submissions.find(key)
+    store.submissions.withdraw(key)
+    monkeypatch.setattr(submitting, "found_submission", lambda *_: found)  # as it was before
+    store.submissions.publish(key, "public")
+    monkeypatch.undo()
+    assert store.submissions.find(key).visibility == "private"
+    assert store.scores().scores == ()

@@ -100,7 +100,7 @@ def test_weights_on_a_hub_are_fetched_pinned_and_scored_alike(
     expected = runs.score(own, benchmark)
     with loaded(submission) as candidate:
         assert runs.score(candidate, benchmark).raw == expected.raw
-    kept = empty_home / "files" / path.relative_to(mirror)
+    kept = empty_home / "hub" / path.relative_to(mirror)
     kept.unlink()
     save_file({**state, "more": torch.zeros(1)}, path)  # the hub changes its mind
     with pytest.raises(InputError, match="as a new version"), loaded(submission):
@@ -125,7 +125,7 @@ def test_a_hub_s_file_that_is_too_large_is_not_kept(tmp_path, empty_home, monkey
         file.truncate(6 * 10**9)
     monkeypatch.setenv("ISOCORTEX_MIRROR", str(mirror))
     submission = stored(check(read_form(form_of("hub")), account=Somebody()))
-    with pytest.raises(FetchError, match="more than the 5,000,000,000 bytes"), loaded(submission):
+    with pytest.raises(InputError, match="more than the 5,000,000,000 bytes"), loaded(submission):
         pass
 
 
@@ -145,8 +145,9 @@ def test_files_of_torchvision_are_read_as_bare_weights(tmp_path, empty_home, mon
     with loaded(submission) as candidate:
         assert candidate.layers[-1].startswith("classifier")
         assert candidate.parameters > 700_000
-    (empty_home / "files" / path.relative_to(tmp_path)).unlink()
-    (empty_home / "files" / path.relative_to(tmp_path)).with_name("squeezenet.pth.sha256").unlink()
+    kept = empty_home / "hub" / path.relative_to(tmp_path)
+    kept.unlink()
+    kept.with_name("squeezenet.pth.sha256").unlink()
     torch.save({"conv": Exploit()}, path)
     with pytest.raises(RejectedError, match="bare weights"), loaded(submission):
         pass

@@ -9,8 +9,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
 from tests.made_up_scores import fill_store
+from tests.store.conftest import postgres
 
 from isocortex.store import Store, open_store
+
+__all__ = ["postgres"]
 
 
 @pytest.fixture

@@ -386,5 +386,5 @@ def test_templates_know_nobody_where_the_store_fails(
     monkeypatch.setattr(site.app.state.store.accounts, "session", locked)
     response = ada.get("/mine")
     assert response.status_code == 503
-    assert "the database is locked" in response.text
+    assert "The database is locked." in response.text
     assert {"GET", "HEAD", "OPTIONS"} == access.SAFE

@@ -11,15 +11,12 @@ from isocortex.web.app import create_app
 from isocortex.web.boards import BoardQuery
 from isocortex.web.tables import tiers_of
 from isocortex.web.trees import benchmark_tree, selected, topmost
-from sqlalchemy import insert, select, update
 from tests.made_up_scores import HEBBIAN, benchmark_facts, candidate_facts, record_score
+from tests.owned import own
 from tests.web.browsers import read_page
 
 from isocortex.store import Selection, Store, open_store
-from isocortex.store.opening import writing
 from isocortex.store.records import LeaderboardRow, Standing
-from isocortex.store.schema import Candidate, Revision
-from isocortex.store.service import Ownership
 
 FACES = ("faces/IT/rsa", "faces/V1/rsa")
 
@@ -195,6 +192,7 @@ def row(name: str, low: int | None, high: int | None) -> LeaderboardRow:
         candidate=name,
         fingerprint="",
         card={},
+        evidence="network",
         parameters=1,
         scores={},
         covered=1,
@@ -231,19 +229,15 @@ def test_what_is_private_is_shown_to_its_owner_alone(empty_home: Path) -> None:
         record_score(opened, candidate_facts("ada/secret"), benchmark_facts())
         record_score(opened, candidate_facts("open"), benchmark_facts())
         secret, _ = opened.accounts.make_token(ada.id, "t", ["read"], None)
-        with writing(opened.engine) as connection:
-            named = select(Candidate.id).where(Candidate.name == "ada/secret").scalar_subquery()
-            row = {"candidate_id": named, "account_id": ada.id, "visibility": "private"}
-            connection.execute(insert(Ownership).values(row))
-            connection.execute(update(Revision).values(number=Revision.number + 1))
-    own = {"Authorization": f"Bearer {secret}"}
+        own(opened, "ada/secret", ada.id, "private")
+    hers = {"Authorization": f"Bearer {secret}"}
     with TestClient(create_app()) as client:
         for path in ("/", "/leaderboard.csv", "/explore", "/benchmarks/faces/IT/rsa"):
-            shown = [client.get(path, headers=headers).text for headers in ({}, own)]
+            shown = [client.get(path, headers=headers).text for headers in ({}, hers)]
             assert ["secret" in text for text in shown] == [False, True], path
         statuses = [
-            client.get("/models/ada/secret", headers=each).status_code for each in ({}, own)
+            client.get("/models/ada/secret", headers=each).status_code for each in ({}, hers)
         ]
         assert statuses == [404, 200]
         assert client.get("/badges/ada/secret.svg").status_code == 404
-        assert "secret" not in client.get("/embed", headers=own).text
+        assert "secret" not in client.get("/embed", headers=hers).text

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
+from isocortex.web.charts import heat_map, short_names
 from isocortex.web.drawing import Scale
-from isocortex.web.rendering import breakable, fact, link_or_text, number
+from isocortex.web.rendering import breakable, coded, fact, link_or_text, number, sentence
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
 from tests.web.browsers import read_page
 
@@ -62,7 +63,7 @@ def test_the_form_filters_and_empty_fields_do_not(client: TestClient) -> None:
     asked = "/?objective=&architecture=&learning_rule=hebbian&diet=&q="
     assert models(read_page(client, asked)) == ["family/hebb"]
     assert '<option value="hebbian" selected>' in read_page(client, asked)
-    assert "No model has these components" in read_page(client, "/?diet=wider-face")
+    assert "No such model has a score" in read_page(client, "/?diet=wider-face")
 
 
 def test_a_term_that_has_left_the_ontology_is_shown_by_its_name(
@@ -175,6 +176,18 @@ def test_only_web_addresses_become_links() -> None:
     )
 
 
+def test_words_become_sentences_and_names_stay() -> None:
+    told = ["it is missing", "conv4/x is not there", "isocortex is at fault!", "one of . _ -", ""]
+    assert [sentence(text) for text in told] == [
+        *("It is missing.", "conv4/x is not there.", "isocortex is at fault!", "One of . _ -"),
+        "",
+    ]
+
+
+def test_what_stands_between_backticks_is_code() -> None:
+    assert coded("`a<b>` and <i>") == "<code>a&lt;b&gt;</code> and &lt;i&gt;"
+
+
 def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
     assert [number(value) for value in (-0.5, -0.001, 0.126, None)] == [
         "−0.50",
@@ -204,3 +217,27 @@ def test_a_value_beyond_the_ceiling_is_shown(empty_home: Path) -> None:
 def test_facts_of_a_card_are_shown_whatever_they_are() -> None:
     shown = [fact(value) for value in ("RGB", 224, None, True, [0.5, 0.25], {"folds": 5})]
     assert shown == ["RGB", "224", "null", "true", "0.5, 0.25", '{"folds": 5}']
+
+
+def test_a_heat_map_has_room_for_the_names_of_layers_and_tells_them_apart() -> None:
+    layers = [f"/features/features.{n}/conv/Conv_output_0_quantized" for n in range(12)]
+    rows = {name: [0.5, None] for name in layers}
+    drawn = heat_map(rows, ["faces/IT/rsa", "a-dataset/of-a-long-name/rsa"], "Layers", top=1)
+    beside = [(x, text) for x, _, kind, text in drawn.labels if kind == "end"]
+    assert len({text for _, text in beside}) == 12
+    assert all(6 * len(text) <= x for x, text in beside)  # letters of 11 pixels
+    assert beside[3][1] == "…features.3"
+    assert drawn.boxes[0].title.startswith(layers[0])
+
+
+def test_a_heat_map_has_room_for_names_that_share_nothing() -> None:
+    long = {letter * 40: [0.5] for letter in "abc"}
+    labels = heat_map(long, ["faces/IT/rsa"], "Layers", top=1).labels
+    assert all(6 * len(text) <= x for x, _, kind, text in labels if kind == "end")
+
+
+def test_short_names_stay_and_alike_ones_are_not_shortened() -> None:
+    assert short_names(["layer1.0", "layer1.1"]) == ("layer1.0", "layer1.1")
+    alike = [f"/block/{where}/a-layer-with-a-long-name" for where in ("x/y", "y/x", "x", "y")]
+    assert len(set(short_names(alike))) == 4
+    assert short_names([]) == ()

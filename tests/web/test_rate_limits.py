@@ -1,12 +1,16 @@
 """Who asks too often is told when to come again, and nobody is slowed by somebody else."""
 
+import asyncio
 import time
+from typing import Any, ClassVar
 
 import pytest
 from fastapi import Request
 from fastapi.testclient import TestClient
 from isocortex.web import origins, rate_limits
 from isocortex.web.app import create_app
+from limits.errors import StorageError
+from limits.storage import MemoryStorage
 from tests.web.browsers import PASSWORD, Browser
 
 from isocortex.errors import InputError
@@ -135,3 +139,78 @@ def test_a_setting_that_makes_no_sense_stops_the_start(
     monkeypatch.setenv(variable, text)
     with pytest.raises(InputError, match=variable):
         create_app()
+
+
+class Shared(MemoryStorage):
+    """A storage that all who name it share, as processes share a server; it may be away."""
+
+    STORAGE_SCHEME: ClassVar = ["shared"]
+    known: ClassVar[dict[str, MemoryStorage]] = {}
+    away: ClassVar[bool] = False
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **_: object) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        assert wrap_exceptions  # or errors of its driver would be answers
+        self._same = self.known.setdefault(uri, MemoryStorage())
+
+    def acquire_entry(self, *asked: Any, **how: Any) -> bool:
+        self._require_there()
+        return self._same.acquire_entry(*asked, **how)
+
+    def get_moving_window(self, *asked: Any) -> tuple[float, int]:
+        self._require_there()
+        return self._same.get_moving_window(*asked)
+
+    def _require_there(self) -> None:
+        with pytest.raises(RuntimeError):  # an event loop never waits for another server
+            asyncio.get_running_loop()
+        if Shared.away:
+            raise StorageError(ConnectionError("refused"))
+
+
+@pytest.fixture
+def two_processes(limited: TestClient, monkeypatch: pytest.MonkeyPatch, request) -> Any:
+    """Clients of two applications that count together."""
+    monkeypatch.setenv("ISOCORTEX_LIMIT_STORAGE", f"shared://{request.node.name}")
+    monkeypatch.setattr(Shared, "away", False)
+    with TestClient(create_app()) as one, TestClient(create_app()) as other:
+        yield one, other
+
+
+def test_processes_that_share_a_storage_count_together(two_processes: Any) -> None:
+    one, other = two_processes
+    left = [each.get(f"{API}/health").headers["RateLimit-Remaining"] for each in (one, other, one)]
+    assert left == ["2", "1", "0"]
+    assert [each.get(f"{API}/health").status_code for each in (one, other)] == [429, 429]
+
+
+def test_without_a_storage_each_process_counts_for_itself(limited: TestClient) -> None:
+    with TestClient(create_app()) as other:
+        for each in (limited, other):
+            assert [each.get(f"{API}/health").status_code for _ in range(4)] == [200] * 3 + [429]
+
+
+def test_while_the_storage_is_away_each_process_counts_and_says_so(
+    two_processes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = two_processes
+    monkeypatch.setattr(Shared, "away", True)
+    for each in (one, other):
+        assert [each.get(f"{API}/health").status_code for _ in range(4)] == [200] * 3 + [429]
+    warnings = [each.getMessage() for each in caplog.records if "LIMIT_STORAGE" in each.message]
+    assert len(warnings) == 2  # once for each process, not for each request
+    monkeypatch.setattr(Shared, "away", False)
+    later = time.monotonic() + 60
+    monkeypatch.setattr(rate_limits.time, "monotonic", lambda: later)
+    assert one.get(f"{API}/health").headers["RateLimit-Remaining"] == "2"
+    assert other.get(f"{API}/health").headers["RateLimit-Remaining"] == "1"
+
+
+@pytest.mark.parametrize("address", ["nowhere://secret@x", "//secret", "memcached://secret"])
+def test_a_storage_that_can_not_count_stops_the_start_and_its_password_is_not_told(
+    empty_home, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("ISOCORTEX_LIMIT_STORAGE", address)
+    with pytest.raises(InputError, match="ISOCORTEX_LIMIT_STORAGE") as raised:
+        create_app()
+    assert "secret" not in str(raised.value)

@@ -1,14 +1,20 @@
 """Streams of events by themselves: who is told what, how often the store is asked, and the end."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from isocortex.web import streams
 from isocortex.web.streams import Look, Streams
+from tests.handed_in import BENCHMARK, new_account, stored
 
 from isocortex.errors import QuotaError, StoreError
+from isocortex.store import Store
 
 
 def look(*events: int, ended: bool = True, job: str = "{}") -> Look:
@@ -120,3 +126,69 @@ def test_streams_are_counted_for_each_account_and_in_all(monkeypatch: pytest.Mon
 
     run(crowd)
     assert opened.open == 0
+
+
+def test_a_stream_ends_at_the_heartbeat_at_which_it_is_not_allowed_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "SILENT_SECONDS", 0.01)
+    answers = [True, True, False]
+    opened = Streams(lambda *_: look(ended=False), every=60.0)
+
+    async def all_of_it() -> list[str]:
+        messages = opened.messages(1, "key", 0, allowed=lambda: answers.pop(0))
+        return [text async for text in messages]
+
+    told = run(all_of_it)
+    assert told.count(": still here\n\n") == 2
+    assert answers == []
+    assert opened.open == 0
+
+
+def test_a_stream_that_is_never_silent_is_asked_for_as_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "SILENT_SECONDS", 0.05)
+    opened = Streams(lambda _, after: look(after + 1, ended=False), every=0.0)
+
+    async def all_of_it() -> list[str]:
+        messages = opened.messages(1, "key", 0, allowed=lambda: False)
+        return [text async for text in messages]
+
+    assert len(heard(run(all_of_it))) > 1
+    assert opened.open == 0
+
+
+@pytest.mark.parametrize("credentials", ["token", "session"])
+def test_a_stream_outlives_neither_its_token_nor_its_session(
+    application: FastAPI, store: Store, monkeypatch: pytest.MonkeyPatch, credentials: str
+) -> None:
+    monkeypatch.setattr(streams, "SILENT_SECONDS", 0.05)
+    account, secret = new_account(store)
+    key = stored(store, "ada", BENCHMARK).key
+    client = TestClient(application, raise_server_exceptions=False)
+    if credentials == "token":
+        client.headers["Authorization"] = f"Bearer {secret}"
+    else:
+        client.cookies.set("isocortex_session", store.accounts.sign_in(account))
+    told: list[str] = []
+
+    def listen() -> None:
+        headers = {"Accept": "text/event-stream"}
+        told.append(client.get(f"/api/v1/submissions/{key}/events", headers=headers).text)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    deadline = time.monotonic() + 30
+    while not application.state.streams.open:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    if credentials == "token":
+        (token,) = store.accounts.tokens(account.id)
+        store.accounts.revoke(account.id, token.id)
+    else:
+        store.accounts.end_sessions(account.id)
+    listener.join(30)
+    assert not listener.is_alive()
+    assert "event: end" not in told[0]
+    assert application.state.streams.open == 0

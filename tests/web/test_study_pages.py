@@ -22,6 +22,7 @@ from isocortex.web.siblings import siblings
 from PIL import Image
 from scipy import stats
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
+from tests.owned import hand_in
 from tests.web.browsers import read_page
 
 from isocortex import ontology
@@ -259,8 +260,27 @@ def test_a_bibliography_names_each_source_once(store: Store) -> None:
     assert bibliography(board, []) == ""
 
 
+def test_a_key_does_not_depend_on_what_else_is_cited(store: Store) -> None:
+    """Whoever hands in a model may give its source any key, that of another paper as well."""
+    ann = store.accounts.create("ann", role="admin").id
+    for model, year in {"first": 2001, "second": 2002}.items():
+        bibtex = f"@article{{nobody2026,\n  year = {{{year}}}\n}}"
+        hand_in(store, ann, {"faces/IT/rsa": 0.5}, model=model, bibtex=bibtex)
+    board = store.leaderboard()
+    every = [row.candidate for row in board.rows]
+    told = {
+        name: bibliography(board, [name])
+        for name in ("ann/first", "ann/second", "family/hebb", "family/partial")
+    }
+    assert "@article{nobody2026:ann/first,\n  year = {2001}" in told["ann/first"]
+    assert "@article{nobody2026:ann/second,\n  year = {2002}" in told["ann/second"]
+    assert told["family/hebb"] == told["family/partial"]
+    for names in (every, every[::-1]):
+        assert all(one.strip() in bibliography(board, names) for one in told.values())
+
+
 def test_a_matrix_is_a_picture_of_one_pixel_a_pair() -> None:
-    picture = Image.open(BytesIO(heat_png([[2.0, 4.0], [4.0, 2.0]])))
+    picture = Image.open(BytesIO(heat_png([[2.0, 4.0], [4.0, 2.0]]))).convert("RGB")
     colours = [picture.getpixel(place) for place in ((0, 0), (1, 0), (0, 1), (1, 1))]
     dark, bright = (0x00, 0x22, 0x4E), (0xFE, 0xE8, 0x38)
     assert colours == [dark, bright, bright, dark]

@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from isocortex.web.submission_forms import EMPTY, document_of, faults_by_field, read_typed
+from isocortex.web.plan_views import plan_view
+from isocortex.web.rendering import anchor
+from isocortex.web.submission_forms import (
+    EMPTY,
+    FIELD_LABELS,
+    document_of,
+    faults_by_field,
+    read_typed,
+)
 from isocortex.web.submission_views import duration, job_view, size
 from sqlalchemy import update
 from tests.handed_in import BENCHMARK, onnx_form, small_onnx, stored
 from tests.jobs.made_up_jobs import outcome
 
-from isocortex.client.submission_schemas import Job
+from isocortex.client.submission_schemas import Job, SubmissionPlan
 from isocortex.store import Store
 from isocortex.store.opening import writing
 from isocortex.store.service import Submission
@@ -71,6 +79,54 @@ def test_a_model_is_submitted_by_a_form(browser: TestClient, store: Store) -> No
     assert (found.source["layers"], found.visibility) == (["rectified"], "private")
 
 
+def test_a_form_can_be_checked_before_it_is_submitted(browser: TestClient, store: Store) -> None:
+    answer = submit(browser, small_onnx(), dry_run="yes")
+    assert answer.status_code == 200, answer.text
+    page = " ".join(answer.text.split())
+    assert "No fault was found, and nothing was submitted yet" in page
+    assert "It takes one pass of the network to make one score; how long is not known" in page
+    assert "If it came now: no worker is running now; it starts when one does." in page
+    assert '<th scope="row">simulated</th><td>–</td><td>1</td><td>1</td>' in page
+    assert store.submissions.of_account(store.accounts.find("ada").id) == ()
+    sha256 = re.search(r'name="sha256" value="([0-9a-f]{64})"', answer.text)
+    assert sha256 is not None  # the file need not be sent again
+    assert submit(browser, sha256=sha256[1]).status_code == 303
+    again = submit(browser, sha256=sha256[1], dry_run="yes").text
+    assert "Nothing is left to be scored." in again
+    assert "The same content was submitted before; its jobs stay as they are." in again
+    assert "1 waiting" in again
+
+
+def test_a_faulty_form_is_not_planned(browser: TestClient) -> None:
+    answer = submit(browser, small_onnx(), model="a b", dry_run="yes")
+    assert answer.status_code == 422
+    assert "No fault was found" not in answer.text
+
+
+PLANNED = {"benchmark": BENCHMARK, "state": None, "seconds": 90.0, "peak_bytes": 10**9}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "says"),
+    [
+        ([], "No benchmark is asked for yet."),
+        ([PLANNED | {"state": "done"}], "Nothing is left to be scored."),
+        ([PLANNED], "by earlier jobs, about 2 minutes of one worker and 1 GB of memory."),
+        ([PLANNED, PLANNED], "by earlier jobs, about 3 minutes of one worker and 1 GB"),
+        ([PLANNED | {"seconds": None}], "nothing like it was timed here."),
+    ],
+)
+def test_a_plan_is_told_in_words(jobs: list[dict[str, Any]], says: str) -> None:
+    fresh = [one for one in jobs if one["state"] is None]
+    untimed = [one["benchmark"] for one in fresh if one["seconds"] is None]
+    facts = {"submission": None, "passes": 1, "untimed": untimed, "position": None}
+    facts |= {"seconds": sum(one["seconds"] or 0 for one in fresh)}
+    facts |= {"peak_bytes": max((one["peak_bytes"] for one in fresh), default=None)}
+    sets = [{"stimuli": "simulated", "count": 64, "passes": 1, "jobs": jobs}] if jobs else []
+    view = plan_view(SubmissionPlan.model_validate(facts | {"sets": sets}))
+    assert says in view.sentences[0]
+
+
 def test_all_faults_stand_beside_their_fields_and_nothing_typed_is_lost(
     browser: TestClient,
 ) -> None:
@@ -85,6 +141,45 @@ def test_all_faults_stand_beside_their_fields_and_nothing_typed_is_lost(
     assert "<b>bold" not in answer.text
     assert re.search(rf'value="{BENCHMARK}" checked', answer.text)
     assert "rectified</textarea>" in answer.text
+
+
+def test_the_summary_of_faults_calls_fields_as_the_form_does_and_leads_to_them(
+    browser: TestClient,
+) -> None:
+    wrong = {"card.licence": "", "preprocessing.resize": "16", "model": "a b"}
+    page = submit(browser, small_onnx(), **wrong, **{"reference.name": "x/y"}).text
+    summary = page[page.index('id="faults"') : page.index("</section>")]
+    told = re.findall(r'<a href="#([^"]+)">([^<]+)</a>: ([^<]+)', summary)
+    assert [(place, label) for place, label, _ in told] == [
+        ("model", "Name"),
+        ("reference", "Where it lies"),
+        ("reference-revision", "Revision"),
+        ("preprocessing", "From an image to its input"),
+        ("card-licence", "Licence"),
+    ]
+    assert {label: text.strip() for _, label, text in told}["Licence"] == "it is missing"
+    for place, _, _ in told:
+        assert page.count(f' id="{place}"') == 1
+        assert page.count(f' id="{place}-fault"') == 1
+        assert re.search(rf'aria-describedby="[^"]*{place}-fault"', page)
+
+
+def test_a_field_is_described_by_its_hint_and_by_its_faults(browser: TestClient) -> None:
+    good = browser.get("/submit").text
+    assert re.search(r'id="card-licence"[^>]* aria-describedby="card-licence-hint"', good)
+    assert "aria-invalid" not in good
+    bad = submit(browser, small_onnx(), **{"card.licence": ""}).text
+    described = 'aria-invalid="true" aria-describedby="card-licence-hint card-licence-fault"'
+    assert re.search(rf'id="card-licence"[^>]* {described}', bad)
+    assert bad.count("aria-invalid") == 1
+
+
+def test_every_field_of_the_form_has_a_label(browser: TestClient) -> None:
+    page = browser.get("/submit").text
+    names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]+)"', page))
+    assert names - {"csrf"} <= FIELD_LABELS.keys()
+    for name in names - {"csrf", "benchmarks", "visibility"}:
+        assert f'<label for="{anchor(name)}">' in page, name
 
 
 def test_a_file_that_came_once_is_not_asked_for_again(browser: TestClient) -> None:
@@ -216,7 +311,8 @@ def test_numbers_and_lists_are_read_as_such() -> None:
 
 def test_faults_find_their_fields() -> None:
     faults = ["preprocessing.mean.0: bad", "sha256: none", "preprocessing: crop", "no colon"]
-    found = faults_by_field(faults, ["preprocessing.mean", "file"])
+    found = faults_by_field(faults, ["file", "preprocessing.mean"])
+    assert list(found) == ["", "file", "preprocessing.mean"]  # as the form has them
     assert found == {
         "preprocessing.mean": ["bad"],
         "file": ["none"],
@@ -241,6 +337,11 @@ def job(**changes: Any) -> Job:
         ({"position": (1, 0, None, 2)}, "first in line"),
         ({"position": (1, 0, None, 0)}, "no worker is running now; it starts when one does"),
         ({}, "it is about to start"),
+        (
+            {"position": (1, 0, 2.0, 1), "priority": 5},
+            "first in line; starts at any moment; priority 5",
+        ),
+        ({"priority": -5}, "it is about to start; priority -5"),
         (
             {"state": "running", "progress": {"stage": "extracting", "done": 3, "total": 12}},
             "showing it the stimuli: 3 of 12",

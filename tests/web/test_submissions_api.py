@@ -9,8 +9,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.handed_in import BENCHMARK, new_account, onnx_form, small_onnx, stored
+from tests.jobs.made_up_jobs import outcome
+from tests.submissions.test_stored import CHECKED
 
+from isocortex.errors import StoreError
 from isocortex.store import Store
+from isocortex.store.account_records import Scope
+from isocortex.submissions.blobs import Blobs
 
 API = "/api/v1"
 FILE = b"not much of a file" * 10
@@ -123,6 +128,32 @@ def test_a_model_is_checked_once_and_submitted_once(ada: TestClient, network: by
     assert len(again.json()["jobs"]) == 2
 
 
+def test_a_dry_run_tells_what_it_would_take(
+    ada: TestClient, bob: TestClient, store: Store, network: bytes
+) -> None:
+    stored(store, "bob", BENCHMARK)
+    asked = onnx_form(sha256=upload(ada, network), benchmarks=[BENCHMARK, "simulated/IT/cka"])
+    plan = ada.post(f"{API}/submissions?dry_run=true", json=asked).json()["plan"]
+    (one,) = plan["sets"]
+    assert (one["stimuli"], one["passes"], len(one["jobs"])) == ("simulated", 1, 2)
+    assert (plan["seconds"], plan["untimed"]) == (0, asked["benchmarks"])
+    assert plan["position"] == {"place": 2, "ahead": 1, "starts_in": None, "workers": 0}
+    assert [job.model for job in store.queue.jobs()] == ["bob/m"]
+    made = ada.post(f"{API}/submissions", json=asked).json()
+    claims = [store.queue.claim("one"), store.queue.claim("two")]
+    mine = next(claim for claim in claims if claim and claim.submission.key == made["key"])
+    store.queue.finish(mine.leases[0], replace(outcome(mine), peak_bytes=2 * 10**9))
+    again = ada.post(f"{API}/submissions?dry_run=true", json=asked).json()["plan"]
+    assert again["submission"] == made["key"]
+    states = [job["state"] for job in again["sets"][0]["jobs"]]
+    assert (states, again["passes"], again["position"]) == (["done", "running"], 0, None)
+    other = bob.post(
+        f"{API}/submissions?dry_run=true", json=asked | {"sha256": upload(bob, network)}
+    ).json()["plan"]
+    assert (other["seconds"], other["peak_bytes"]) == (2 * 1.5 / 4, 2 * 10**9)
+    assert (other["submission"], other["untimed"]) == (None, [])
+
+
 def test_the_same_content_again_asks_within_the_quota(
     ada: TestClient, store: Store, network: bytes
 ) -> None:
@@ -222,6 +253,33 @@ def test_a_submission_is_published_and_withdrawn(ada: TestClient, store: Store) 
     assert [one["key"] for one in listed] == [gone["key"]]
 
 
+def test_the_file_of_a_withdrawn_submission_is_removed_at_once(
+    ada: TestClient, bob: TestClient, store: Store
+) -> None:
+    for client in (ada, bob):
+        sha256 = upload(client, FILE)
+    paths = Blobs(store.submissions)
+    for name, client in (("ada", ada), ("bob", bob)):
+        owner = store.accounts.find(name).id
+        key = store.submissions.add(owner, replace(CHECKED, kind="onnx", blob=sha256))[0].key
+        assert paths.path(sha256).exists()
+        assert client.delete(f"{API}/submissions/{key}").status_code == 200
+    assert not paths.path(sha256).exists()
+
+
+def test_no_answer_names_a_place_on_the_server(
+    ada: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("the database sqlite:////srv/db.sqlite3 and '/srv/blobs/ab/cd' are full")
+
+    monkeypatch.setattr(Blobs, "begin", full)
+    asked = {"kind": "onnx", "sha256": "0" * 64, "bytes": 10}
+    refused = ada.post(f"{API}/uploads", json=asked)
+    assert problem(refused) == (503, "store-unavailable")
+    assert refused.json()["detail"] == "the database of this server and '…/cd' are full"
+
+
 def test_jobs_are_cancelled_and_run_again(ada: TestClient, store: Store) -> None:
     key = stored(store, "ada", BENCHMARK, "simulated/IT/cka").key
     first, second = ada.get(f"{API}/submissions/{key}/jobs").json()["items"]
@@ -284,6 +342,70 @@ def test_an_admin_sees_all(application: FastAPI, store: Store, ada: TestClient) 
     eve = signed_in(application, "eve")
     store.accounts.set_role(store.accounts.find("eve").id, "admin")
     assert eve.get(f"{API}/submissions/{key}").json()["account"] == "ada"
+
+
+def admin(application: FastAPI, store: Store, *scopes: Scope) -> TestClient:
+    """Eve, an admin, with a token of these scopes."""
+    account = store.accounts.create("eve", role="admin")
+    secret, _ = store.accounts.make_token(account.id, "tests", scopes)
+    headers = {"Authorization": f"Bearer {secret}"}
+    return TestClient(application, headers=headers, raise_server_exceptions=False)
+
+
+def test_an_admin_says_what_is_done_first(
+    application: FastAPI, store: Store, ada: TestClient, bob: TestClient
+) -> None:
+    stored(store, "ada", BENCHMARK)
+    key = stored(store, "bob", BENCHMARK).key
+    eve = admin(application, store, "read", "admin")
+    asked = eve.put(f"{API}/submissions/{key}/priority", json={"priority": 5})
+    assert [job["priority"] for job in asked.json()["items"]] == [5]
+    assert asked.json()["items"][0]["position"]["place"] == 1
+    assert bob.get(f"{API}/submissions/{key}").json()["jobs"][0]["priority"] == 5
+    claims = [store.queue.claim(name) for name in ("one", "two")]
+    assert [claim and claim.submission.account for claim in claims] == ["bob", "ada"]
+    (noted,) = store.accounts.audits(action="submission.priority")
+    assert (noted.account, noted.target, noted.address) == ("eve", key, "testclient")
+
+
+def test_nobody_else_says_what_is_done_first(
+    application: FastAPI, store: Store, ada: TestClient
+) -> None:
+    key = stored(store, "ada", BENCHMARK).key
+    path, body = f"{API}/submissions/{key}/priority", {"priority": 5}
+    for refused in (ada, admin(application, store, "read", "submit")):
+        assert problem(refused.put(path, json=body)) == (403, "not-allowed")
+    stranger = TestClient(application, raise_server_exceptions=False)
+    assert problem(stranger.put(path, json=body))[0] == 401
+    assert [job.priority for job in store.queue.jobs()] == [0]
+    assert store.accounts.audits(action="submission.priority") == ()
+
+
+@pytest.mark.parametrize("priority", [1_001, -1_001, 2.5, "high", None])
+def test_what_is_no_priority_is_refused(
+    application: FastAPI, store: Store, ada: TestClient, priority: object
+) -> None:
+    path = f"{API}/submissions/{stored(store, 'ada', BENCHMARK).key}/priority"
+    eve = admin(application, store, "admin")
+    assert problem(eve.put(path, json={"priority": priority}))[0] == 422
+    assert problem(eve.put(f"{API}/submissions/nothing/priority", json={"priority": 1}))[0] == 404
+
+
+def test_jobs_of_others_are_listed_for_admins_alone(
+    application: FastAPI, store: Store, ada: TestClient, bob: TestClient
+) -> None:
+    keys = {name: stored(store, name, BENCHMARK).key for name in ("ada", "bob")}
+    eve = admin(application, store, "read")
+    for asked in ({"account": "bob"}, {"submission": keys["bob"]}):
+        for client in (eve, bob):
+            items = client.get(f"{API}/jobs", params=asked).json()["items"]
+            assert [job["submission"] for job in items] == [keys["bob"]]
+    assert problem(ada.get(f"{API}/jobs", params={"account": "bob"}))[0] == 403
+    assert problem(ada.get(f"{API}/jobs", params={"account": "nobody"}))[0] == 403
+    assert problem(ada.get(f"{API}/jobs", params={"submission": keys["bob"]}))[0] == 404
+    mixed = ada.get(f"{API}/jobs", params={"submission": keys["bob"], "account": "ada"})
+    assert mixed.json()["items"] == []
+    assert problem(eve.get(f"{API}/jobs", params={"account": "nobody"}))[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from . import listing as _listing  # noqa: F401  isort: skip
 from . import matrices as _matrices  # noqa: F401  isort: skip
 from . import parts as _parts  # noqa: F401  isort: skip
 from . import planning as _planning  # noqa: F401  isort: skip
+from . import queueing as _queueing  # noqa: F401  isort: skip
 from . import scoring as _scoring  # noqa: F401  isort: skip
 from . import serving as _serving  # noqa: F401  isort: skip
 from . import study as _study  # noqa: F401  isort: skip

@@ -15,7 +15,7 @@ _SECTIONS: Final = {
     "Score": ("demo", "score", "plan", "study"),
     "Submit": (
         *("submit", "submissions", "publish", "withdraw", "stimuli", "convert"),
-        *("jobs", "job", "cancel", "rerun"),
+        *("jobs", "job", "cancel", "rerun", "prioritise"),
     ),
     "Train": ("train", "grid"),
     "Serve": ("serve", "worker", "users", "tokens", "audit", "db", "matrices"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ..benchmarks import Benchmark
+from ..client.submission_schemas import PlannedSet, SubmissionPlan
 from ..errors import FetchError
 from ..jobs.sweeps import Step, Sweep, plan_submission, plan_sweep
 from ..store import Store, open_store
@@ -117,10 +118,36 @@ def _print_sweep(sweep: Sweep, workers: int, *, as_json: bool) -> None:
     )
 
 
-def print_submission_plan(checked: CheckedSubmission, account: StoredAccount, store: Store) -> None:
-    """Show what scoring a checked submission will take, if it is a network in a file."""
-    if checked.kind not in ("onnx", "weights") or not checked.benchmarks:
+def print_plan(model: str, found: SubmissionPlan) -> None:
+    """Show what a submission will take, by cards and earlier jobs, and where it would wait."""
+    if found.sets:
+        columns = ("stimuli", "shown", "passes", "to score", "there already", "memory", "time")
+        rows = [_set_row(each) for each in found.sets]
+        print_table(f"{model}, by earlier jobs", columns, rows, caption=_plan_caption(found))
+    else:
+        print_note("No benchmark is asked for: nothing would be scored.")
+    print_wait(found)
+
+
+def print_wait(found: SubmissionPlan) -> None:
+    """Say where a submission would wait, if there is something to do."""
+    if (place := found.position) is None:
         return
+    where = f"It would be number {place.place} in line, behind {_counted(place.ahead, 'job')}"
+    if place.place == 1:
+        where = "It would be the next in line"
+    if not place.workers:
+        print_note(f"{where}; no worker is running now")
+    elif place.starts_in is None:
+        print_note(where)
+    else:
+        print_note(f"{where}, and start in about {shown_seconds(place.starts_in)}")
+
+
+def print_measured_plan(checked: CheckedSubmission, account: StoredAccount, store: Store) -> bool:
+    """Show what one stimulus tells of a network in a file; False if it is none, or can't be had."""
+    if checked.kind not in ("onnx", "weights") or not checked.benchmarks:
+        return False
     facts: dict[str, Any] = {name: getattr(checked, name) for name in _SHARED}
     submission = StoredSubmission(
         **facts,
@@ -135,12 +162,44 @@ def print_submission_plan(checked: CheckedSubmission, account: StoredAccount, st
     try:
         benchmarks = load_fitting(checked.benchmarks, asked=checked.benchmarks)
     except FetchError as error:
-        print_note(f"what it will take can't be told: {error}")
-        return
+        print_note(f"what it will take can't be measured: {error}")
+        return False
     _print_sweep(plan_submission(submission, benchmarks, store=store), 1, as_json=False)
+    return True
 
 
 _SHARED: Final = ("kind", "visibility", "card", "source", "blob", "content_hash")
+
+
+def _set_row(found: PlannedSet) -> tuple[str, ...]:
+    fresh = [job for job in found.jobs if job.state is None]
+    states = [job.state for job in found.jobs if job.state is not None]
+    memory = [job.peak_bytes for job in fresh if job.peak_bytes]
+    seconds = sum(job.seconds or 0.0 for job in fresh)
+    untimed = any(job.seconds is None for job in fresh)
+    return (
+        found.stimuli,
+        "–" if found.count is None else f"{found.count:,}",
+        str(found.passes),
+        str(len(fresh)),
+        ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states)),
+        f"{max(memory) / 1e9:.2f} GB" if memory else "–",
+        shown_seconds(seconds) + "+" * untimed,
+    )
+
+
+def _plan_caption(found: SubmissionPlan) -> str:
+    fresh = sum(job.state is None for each in found.sets for job in each.jobs)
+    told = (
+        f"{_counted(fresh, 'score')} in {_counted(found.passes, 'pass', 'passes')}: "
+        f"about {shown_seconds(found.seconds)} of one worker"
+    )
+    if found.peak_bytes:
+        told += f" and {found.peak_bytes / 1e9:.2f} GB of memory"
+    if found.untimed:
+        told += f". + : not counted is the scoring of {len(found.untimed)}, as nothing like it"
+        told += " was timed there"
+    return told
 
 
 def _step_row(step: Step) -> tuple[str, ...]:

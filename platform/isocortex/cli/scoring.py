@@ -283,7 +283,7 @@ def print_leaderboard(board: Leaderboard) -> None:
         ("model", "rank", "mean", *columns),
         [
             (
-                row.candidate,
+                row.candidate + ("\nactivations only" if row.evidence == "activations" else ""),
                 "–" if row.standing is None else _ranks(row.standing),
                 "–" if row.standing is None else _number(row.standing.mean),
                 *(_cell(row.scores.get(each.name)) for each in board.benchmarks),
@@ -326,6 +326,7 @@ def _row_facts(row: LeaderboardRow) -> dict[str, Any]:
     standing = row.standing
     return {
         "model": row.candidate,
+        "evidence": row.evidence,
         "rank": None if standing is None else standing.rank,
         "rank_low": None if standing is None else standing.rank_low,
         "rank_high": None if standing is None else standing.rank_high,

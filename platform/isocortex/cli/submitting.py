@@ -1,13 +1,15 @@
 """Commands that submit models, to the own store or to a server, and follow what becomes of them."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..client.foreseeing import checked_answer
 from ..client.local import Local
 from ..client.remote import Client
 from ..client.submission_schemas import Submission, Visibility
@@ -18,7 +20,7 @@ from ._card_examples import KINDS, example
 from ._following import follow, print_submission, uploading
 from ._output import print_json, print_note, print_table
 from .listing import AsJson
-from .planning import print_submission_plan
+from .planning import print_measured_plan, print_plan, print_wait
 
 Server = Annotated[
     str | None,
@@ -258,8 +260,11 @@ def _print_example(kind: str, *, is_local: bool) -> None:
 def _print_checked(
     place: Local | Client, form: dict[str, Any], path: Path | None, *, as_json: bool
 ) -> None:
+    measured: Callable[[], bool] | None = None
     if isinstance(place, Local):
-        checked = place.check(form, path)
+        found = place.examine(form, path)
+        checked = checked_answer(place.store, place.account, found)
+        measured = partial(print_measured_plan, found, place.account, place.store)
     else:
         with uploading(path) as progress:
             if path is not None:
@@ -269,8 +274,10 @@ def _print_checked(
         print_json(checked.model_dump(mode="json"))
         return
     print_note(f"no fault was found in {checked.model}; nothing was submitted")
-    if isinstance(place, Local):
-        print_submission_plan(place.examine(form, path), place.account, place.store)
+    if measured is not None and measured():
+        print_wait(checked.plan)
+    else:
+        print_plan(checked.model, checked.plan)
 
 
 def _print(submission: Submission, *, as_json: bool) -> None:

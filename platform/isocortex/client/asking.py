@@ -18,6 +18,7 @@ class ModelsAsked(TypedDict, total=False):
     min_params: int
     max_params: int
     property: Sequence[str]
+    evidence: Literal["network", "activations"]
     search: str
 
 

@@ -1,22 +1,33 @@
-"""The store of this computer, spoken to as a server is: the same names, the same answers."""
+"""The store of this computer, spoken to as a server is: the same names, the same answers.
 
-from collections.abc import Mapping
+Submissions are one's own; jobs are everybody's, since who holds the database holds the queue.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ..errors import UnknownNameError
 from ..store import Store, open_store
-from ..store.account_records import StoredAccount
+from ..store.account_records import Actor, StoredAccount
+from ..store.queued import StoredJob
 from ..store.submitted import CheckedSubmission
-from ..submissions import entering
+from ..submissions import entering, leaving
 from ..submissions.admission import admit
 from ..submissions.blobs import Blobs
 from ..submissions.forms import SubmissionForm, read_form
-from .answering import submission_answer
+from .answering import has_ended, job_answers, jobs_of, submission_answer
+from .foreseeing import checked_answer
 from .submission_schemas import (
     Event,
     EventPage,
+    Job,
+    JobList,
+    JobPage,
+    State,
     Submission,
     SubmissionChecked,
     SubmissionPage,
@@ -24,13 +35,19 @@ from .submission_schemas import (
 )
 from .uploading import Progress
 
+_LOOK_SECONDS: Final = 1.0
+
 
 class Local:
     """Submitting to one's own store, as the account of whoever sits at this computer."""
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or open_store()
-        self.account: StoredAccount = self.store.accounts.local_account()
+
+    @cached_property
+    def account(self) -> StoredAccount:
+        """The account of whoever sits at this computer; it is made when it is first needed."""
+        return self.store.accounts.local_account()
 
     def __enter__(self) -> Self:
         return self
@@ -58,10 +75,8 @@ class Local:
         return submission_answer(self.store, entered.submission)
 
     def check(self, form: Mapping[str, Any], path: Path | None = None) -> SubmissionChecked:
-        """What would be submitted; the file is kept among one's uploads."""
-        found = self.examine(form, path)
-        model = f"{self.account.name}/{found.model}"
-        return SubmissionChecked.model_validate(vars(found) | {"model": model})
+        """What would be submitted, and what it will take; the file is kept among one's uploads."""
+        return checked_answer(self.store, self.account, self.examine(form, path))
 
     def examine(self, form: Mapping[str, Any], path: Path | None = None) -> CheckedSubmission:
         """The same with card, source and file, from which the work can be planned."""
@@ -93,13 +108,73 @@ class Local:
     def withdraw_submission(self, key: str) -> Submission:
         """The submission, which is withdrawn."""
         self.get_submission(key)
-        return submission_answer(self.store, self.store.submissions.withdraw(key))
+        return submission_answer(self.store, leaving.withdraw(self.store, key))
 
     def list_events(self, key: str, *, after: int = 0, limit: int = 100) -> EventPage:
         """What happened to a submission, in order."""
         events = self.store.queue.events(key, after=after, limit=limit)
         items = [Event.model_validate(one) for one in events]
         return EventPage(items=items, next=items[-1].id if items else after)
+
+    def list_submission_jobs(self, key: str) -> JobList:
+        """The jobs of a submission."""
+        return JobList(items=jobs_of(self.store, self.store.submissions.find(key).key))
+
+    def list_jobs(
+        self,
+        *,
+        state: Sequence[State] = (),
+        submission: str | None = None,
+        account: str | None = None,
+        limit: int = 100,
+        cursor: int | None = None,
+    ) -> JobPage:
+        """Jobs, newest first, of all accounts or of one: who holds the database sees them all."""
+        owner = None if account is None else self.store.accounts.find(account).id
+        found = self.store.queue.jobs(
+            submission=submission, account=owner, states=state, after=cursor, limit=limit + 1
+        )
+        following = found[limit - 1].id if len(found) > limit else None
+        return JobPage(items=job_answers(self.store, found[:limit])[::-1], next=following)
+
+    def get_job(self, job_id: int) -> Job:
+        """One job."""
+        return job_answers(self.store, [self.store.queue.job(job_id)])[0]
+
+    def cancel_jobs(self, key: str, jobs: Sequence[int] | None = None) -> JobList:
+        """The jobs that are cancelled: of these ids, or of all that had not ended."""
+        return self._jobs(self.store.queue.cancel(key, job_ids=jobs))
+
+    def rerun_jobs(
+        self, key: str, jobs: Sequence[int] | None = None, *, force: bool = False
+    ) -> JobList:
+        """The jobs that are queued again, of those that ended; what is done only by `force`."""
+        return self._jobs(self.store.queue.rerun(key, job_ids=jobs, force=force))
+
+    def prioritise_jobs(self, key: str, priority: int) -> JobList:
+        """The submission's queued jobs, taken before all of lower priority."""
+        actor = Actor(self.account.id)
+        return self._jobs(self.store.queue.prioritise(key, priority, actor=actor))
+
+    def follow(self, key: str, *, after: int = 0) -> Iterator[Event | Job]:
+        """What happens to a submission, as it happens: events, and jobs whenever they change.
+
+        It ends when all jobs have ended.
+        """
+        told: dict[int, Job] = {}
+        while True:
+            jobs = jobs_of(self.store, key)  # first, so that no event of an ended one is missed
+            while items := self.list_events(key, after=after).items:
+                after = items[-1].id
+                yield from items
+            yield from (job for job in jobs if told.get(job.id) != job)
+            told = {job.id: job for job in jobs}
+            if has_ended(jobs):
+                return
+            time.sleep(_LOOK_SECONDS)
+
+    def _jobs(self, changed: Iterable[StoredJob]) -> JobList:
+        return JobList(items=job_answers(self.store, changed))
 
     def _with_file(self, form: Mapping[str, Any], path: Path | None) -> SubmissionForm:
         """The form, read; its file is a blob by then. All faults of the form come first."""

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Axis = Literal["architecture", "objective", "learning_rule", "diet"]
+Evidence = Annotated[
+    Literal["network", "activations"],
+    Field(
+        description="What the scores are of: a `network` that this site ran, or `activations` that "
+        "were handed in, of a network that nobody ran here."
+    ),
+]
 
 
 class Answer(BaseModel):
@@ -41,6 +48,7 @@ class Score(Answer):
     id: int = Field(examples=[17])
     candidate: str = Field(description="The model's name.", examples=["mobilenet_v1/imagenet"])
     candidate_fingerprint: str = Field(description="The SHA-256 of the model's version.")
+    evidence: Evidence
     benchmark: str = Field(description="dataset/region/scorer", examples=["cichy2014/IT/rsa"])
     benchmark_fingerprint: str = Field(description="The SHA-256 of the benchmark's version.")
     raw: float = Field(description="On the scorer's own scale, signed.", examples=[0.19])
@@ -87,6 +95,7 @@ class ModelSummary(Answer):
     learning_rule: str = Field(examples=["backprop"])
     diet: str = Field(description="The training data.", examples=["imagenet-1k"])
     licence: str
+    evidence: Evidence
     parameters: int | None = Field(description="Null if it was never scored.", examples=[213_728])
     fingerprint: str | None = Field(description="Of the version scored last; null if none was.")
     scores: int = Field(description="How many benchmarks have scored it.", examples=[9])
@@ -96,6 +105,7 @@ class ModelVersion(Answer):
     """A version of a model that has scores."""
 
     fingerprint: str
+    evidence: Evidence
     weights_hash: str = Field(description="The SHA-256 of all parameters and buffers.")
     parameters: int = Field(examples=[213_728])
     seed: int | None
@@ -178,6 +188,7 @@ class LeaderboardRow(Answer):
     objective: str
     learning_rule: str
     diet: str
+    evidence: Evidence
     parameters: int = Field(examples=[213_728])
     covered: int = Field(description="How many counted benchmarks have scored it.")
     standing: Standing | None = Field(description="Null unless all counted benchmarks have.")

@@ -133,14 +133,65 @@ class SubmissionPage(Answer):
     next: str | None
 
 
+class PlannedJob(Answer):
+    """One benchmark of a dry run; what it will take is told by what others like it took."""
+
+    benchmark: str = Field(examples=["cichy2014/IT/rsa"])
+    state: State | None = Field(
+        description="Of its job, if the same content was submitted before; it stays as it is. "
+        "Null if the job would be new."
+    )
+    seconds: float | None = Field(
+        description="By runs of the same benchmark, or else of its scorer; null if none was timed.",
+        examples=[4.5],
+    )
+    peak_bytes: int | None = Field(
+        description="The memory that a worker held, by jobs of the same kind on the same dataset; "
+        "null if there was none.",
+        examples=[1_200_000_000],
+    )
+
+
+class PlannedSet(Answer):
+    """Benchmarks that share their stimuli: a network sees these once for all of them."""
+
+    stimuli: str = Field(description="The dataset that they are of.", examples=["cichy2014"])
+    count: int | None = Field(
+        description="How many; null where their list was never made.", examples=[92]
+    )
+    passes: int = Field(
+        description="How often a network is run over them: 1, more where memory is short, and 0 "
+        "for given activations and where every job is there."
+    )
+    jobs: list[PlannedJob]
+
+
+class SubmissionPlan(Answer):
+    """What a submission will take, as far as can be told without loading its network."""
+
+    submission: Key | None = Field(description="What has the same content already, if anything.")
+    sets: list[PlannedSet]
+    passes: int = Field(description="Of all sets.", examples=[2])
+    seconds: float = Field(
+        description="Of one worker, for the new jobs without those that are `untimed`.",
+        examples=[84.0],
+    )
+    untimed: list[str] = Field(description="Benchmarks of new jobs like which none was timed.")
+    peak_bytes: int | None = Field(description="The most memory of any new job.")
+    position: Position | None = Field(
+        description="Where it would stand if it came now; null if nothing is left to be done."
+    )
+
+
 class SubmissionChecked(Answer):
-    """What a dry run found: this would have been accepted."""
+    """What a dry run found: this would have been accepted, and would take as much as planned."""
 
     model: str = Field(examples=["ada/my-network"])
     kind: Kind
     visibility: Visibility
     content_hash: str
     benchmarks: list[str]
+    plan: SubmissionPlan
 
 
 class VisibilityChange(Request):
@@ -166,6 +217,17 @@ class RerunRequest(Request):
 
     jobs: JobIds = None
     force: bool = Field(False, description="Score again what is done as well.")
+
+
+class PriorityChange(Request):
+    """When a submission's queued jobs are taken: the highest priority goes first."""
+
+    priority: int = Field(
+        ge=-1_000,
+        le=1_000,
+        description="0 is what all begin with, and fair shares are among equals.",
+        examples=[5],
+    )
 
 
 class Event(Answer):

@@ -75,6 +75,7 @@ class Submitting(Uploads, Following):
     ) -> Submission | SubmissionChecked:
         """The submission of a form whose file is there; after a dry run, what it would have been.
 
+        A dry run says what it will take as well: passes, seconds, memory and place in the queue.
         The same content again is the same submission. Raises RejectedError with every fault.
         """
         call = Call(
@@ -132,15 +133,23 @@ class Submitting(Uploads, Following):
         body = RerunRequest(jobs=None if jobs is None else list(jobs), force=force)
         return self._ask(JobList, Call(method="POST", path=_of(key, "rerun"), body=body, once=True))
 
+    def prioritise_jobs(self, key: str, priority: int) -> JobList:
+        """The submission's queued jobs, taken before all of lower priority; for admins alone."""
+        call = Call(method="PUT", path=_of(key, "priority"), body={"priority": priority})
+        return self._ask(JobList, call)
+
     def list_jobs(
         self,
         *,
         state: Sequence[State] = (),
+        submission: str | None = None,
+        account: str | None = None,
         limit: int = 100,
         cursor: int | None = None,
     ) -> JobPage:
-        """Your jobs, newest first."""
-        query = {"state": list(state), "limit": limit, "cursor": cursor}
+        """Your jobs, newest first; those of another `account` for admins alone."""
+        whose = {"submission": submission, "account": account}
+        query = {"state": list(state), **whose, "limit": limit, "cursor": cursor}
         return self._ask(JobPage, Call(method="GET", path="/jobs", query=query))
 
     def get_job(self, job_id: int) -> Job:

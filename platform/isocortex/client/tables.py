@@ -41,8 +41,9 @@ def board_table(board: Any) -> "pd.DataFrame":
         facts |= {name: getattr(place, name, None) for name in ("mean", "mean_low", "mean_high")}
         facts |= {
             name: getattr(row, name)
-            for name in ("architecture", "objective", "learning_rule", "diet", "parameters")
+            for name in ("architecture", "objective", "learning_rule", "diet")
         }
+        facts |= {"evidence": row.evidence, "parameters": row.parameters}
         values = {name: _value(row.scores.get(name)) for name in board.benchmarks}
         rows.append({"candidate": row.candidate, **facts, **values})
     columns = None if rows else ["candidate"]

@@ -21,6 +21,7 @@ from ..store.lapsing import Watch
 from ..store.queue import BEAT_SECONDS, Lease
 from .dask_cluster import Cluster, connected, slots
 from .dask_task import Ticket, carry, database_identity
+from .faults import without_places
 from .worker import Run, worker_facts, worker_name
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ class Dispatcher:
         self._pause = min(2 * self._pause + 1, _LONGEST_PAUSE)
         self._not_before = time.monotonic() + self._pause
         try:
-            self.store.queue.log(ticket.submission, "log", f"a Dask worker refused it: {error}")
+            reason = without_places(str(error))
+            self.store.queue.log(ticket.submission, "log", f"a Dask worker refused it: {reason}")
         except StoreError as trouble:
             log.warning("%s: %s", self.name, trouble)
 

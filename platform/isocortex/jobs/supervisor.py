@@ -20,6 +20,7 @@ from ..store import Store
 from ..store.lapsing import Watch
 from ..store.queue import LEASE_SECONDS
 from ..submissions.blobs import Blobs
+from ..submissions.hub_files import prune_hub_files
 from .heart import GRACE_SECONDS, LEFT
 from .worker import FRESH, worker_name
 
@@ -69,7 +70,8 @@ class Supervisor:
     """Keeps workers alive while the `with` block lasts; at its end they are asked to stop.
 
     A worker that dies is replaced, after a pause if it dies at once, and its jobs are put back
-    with what is known of its end. Once a day uploads that nobody holds are removed.
+    with what is known of its end. Once a day uploads that nobody holds are removed, and
+    files of hubs beyond their cap.
     """
 
     def __init__(self, store: Store, staff: Staff) -> None:
@@ -129,10 +131,10 @@ class Supervisor:
     def _tidy(self) -> None:
         self._tidy_at = time.monotonic() + _TIDY_SECONDS
         try:
-            removed = Blobs(self.store.submissions).prune()
-            log.info("%d files that nobody holds were removed", removed)
+            removed = Blobs(self.store.submissions).prune() + prune_hub_files()
+            log.info("%d files that nobody holds, or for which no room is left, removed", removed)
         except (OSError, IsocortexError) as error:
-            log.warning("uploads can't be tidied now: %s", error)
+            log.warning("files can't be tidied now: %s", error)
 
     def _look_after(self, seat: _Seat) -> None:
         if seat.process is not None and seat.process.poll() is not None:

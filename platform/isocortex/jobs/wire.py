@@ -5,6 +5,7 @@ the header. Whoever may work is trusted to score, but what comes is read as any 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from ..cards import CandidateCard, card_facts
@@ -31,6 +32,14 @@ _DTYPES: Final = frozenset({"F64", "F32", "I64", "I32", "U8", "BOOL"})
 
 _TEXTS: Final = ("name", "summary", "accuracy", "source", "bibtex", "licence", "code")
 
+
+def _storable(text: str) -> str:
+    if re.search("[\0\ud800-\udfff]", text):
+        raise ValueError("a text holds neither NUL nor half a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Worker = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,150}$")]
 Number = Annotated[int, Field(ge=0, le=2**62)]
@@ -50,7 +59,7 @@ class Introduction(Told):
 
     worker: Worker
     version: Annotated[str, Field(max_length=40)]
-    facts: Annotated[dict[str, str | int | None], Field(max_length=20)]
+    facts: Annotated[dict[Text, Text | int | None], Field(max_length=20)]
 
 
 class Asking(Told):
@@ -72,7 +81,7 @@ class Beating(Told):
     worker: Worker
     held: Annotated[list[Held], Field(max_length=MOST_AT_ONCE)]
     progress: Annotated[
-        dict[int, Annotated[dict[str, str | int | float | None], Field(max_length=20)]],
+        dict[int, Annotated[dict[Text, Text | int | float | None], Field(max_length=20)]],
         Field(max_length=MOST_AT_ONCE),
     ]
 

@@ -7,10 +7,11 @@ as JSON under the key `xarray` of the header. Equal details are equal bytes, hen
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -18,12 +19,28 @@ from safetensors.numpy import load, save
 
 from ..errors import InputError, StoreError
 
+SPARE_BYTES: Final = 50 * 10**6
+"""Without this much room on the disk no job is begun: its score might not be kept."""
+
 
 @dataclass(frozen=True)
 class Artifacts:
     """The folder of all artifacts, `ab/abcdef….safetensors`."""
 
     folder: Path
+
+    def require_room(self) -> None:
+        """Raise StoreError if the disk is as good as full: what is computed could not be kept."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise StoreError(f"scores can't be kept in {self.folder}: {error}") from None
+        if free < SPARE_BYTES:
+            raise StoreError(
+                f"the disk of {self.folder} has {free:,} bytes left, and no job is begun with less "
+                f"than {SPARE_BYTES:,}; make room, and the queue goes on by itself"
+            )
 
     def save_detail(self, detail: xr.Dataset) -> str:
         """The SHA-256 under which the detail now lies; raises InputError for what can't be kept.

@@ -13,7 +13,7 @@ from .opening import reading as transaction
 from .ranking import Draws
 from .records import Leaderboard
 from .remembering import Remembered
-from .sight import PUBLIC, Sight
+from .sight import PUBLIC, UNLISTED, Sight
 from .views import View
 from .watching import VersionWatch
 
@@ -88,7 +88,7 @@ class Browsing:
     def _read_columns(self, last_score: int | None) -> Columns:
         with transaction(self._engine) as connection:
             if last_score is not None:
-                return read_columns(connection, last=last_score)
+                return read_columns(connection, last=last_score, before=self._current)
             self._current = read_columns(connection, before=self._current)
             return self._current
 
@@ -98,6 +98,7 @@ class Browsing:
 
 def _simplest(sight: Sight, columns: Columns) -> Sight:
     """A sight that sees the same: most readers see what everybody sees, and share what is kept."""
-    hidden = {name: owner for name, (owner, seen) in columns.owned.items() if seen != PUBLIC}
-    viewer = sight.viewer if sight.viewer in hidden.values() else None
-    return Sight(viewer, tuple(sorted(set(sight.names) & hidden.keys())))
+    hidden = [one for one in columns.owned.owners.values() if one.visibility != PUBLIC]
+    viewer = sight.viewer if sight.viewer in {one.account_id for one in hidden} else None
+    unlisted = {one.model for one in hidden if one.visibility == UNLISTED}
+    return Sight(viewer, tuple(sorted(set(sight.names) & unlisted)))

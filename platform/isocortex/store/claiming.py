@@ -7,7 +7,7 @@ equals the one whose last turn is longest ago. Nobody starves, however much anot
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, distinct, exists, func, literal_column, select
 
@@ -26,6 +26,15 @@ _CLAIM_LOCK: Final = 0x150C1  # any number that nobody else locks on a PostgreSQ
 _RECENT: Final = 50
 _APPROVED: Final = ("trusted", "admin")
 _NOT_APPROVED: Final = "a plug-in is not run: its account is approved by no operator any longer"
+
+
+class _Waiting(NamedTuple):
+    """A submission that waits; without an id, one that is not submitted yet."""
+
+    account_id: int
+    submission_id: int | None
+    priority: int
+    jobs: int
 
 
 def anything(connection: Connection) -> bool:
@@ -55,8 +64,18 @@ def claim(connection: Connection, worker: str, most: int) -> Claim | None:
 def position(connection: Connection, job: Row[Any]) -> Position:
     """Where a queued job stands, if nothing else is submitted and all accounts go on in turn."""
     waiting = _waiting(connection)
-    own = next(each for each in waiting if each.submission_id == job.submission_id)
-    place = waiting.index(own)
+    place = [each.submission_id for each in waiting].index(job.submission_id)
+    return _position(connection, waiting, place)
+
+
+def prospect(connection: Connection, account_id: int) -> Position:
+    """Where a submission of the account would stand, if it came now."""
+    last = _Waiting(account_id, None, 0, 0)
+    waiting = _waiting(connection, last)
+    return _position(connection, waiting, waiting.index(last))
+
+
+def _position(connection: Connection, waiting: Sequence[_Waiting], place: int) -> Position:
     ahead = sum(each.jobs for each in waiting[:place])
     running = connection.scalar(select(func.count(distinct(Job.worker))).where(RUNNING)) or 0
     alive = select(func.count(Worker.id)).where(Worker.stopped_at.is_(None))
@@ -112,15 +131,16 @@ def _lease(job: Row[Any]) -> Lease:
     return Lease(job_id=job.id, attempt=job.attempt + 1, benchmark=job.benchmark, anew=anew)
 
 
-def _waiting(connection: Connection) -> list[Row[int, int, int, int]]:
-    """The submissions that wait, in the order in which they will be claimed."""
+def _waiting(connection: Connection, *more: _Waiting) -> list[_Waiting]:
+    """The submissions that wait, and `more`, in the order in which they will be claimed."""
     own = (Job.account_id, Job.submission_id)
-    queued = connection.execute(
-        select(*own, func.max(Job.priority).label("priority"), func.count().label("jobs"))
+    rows = connection.execute(
+        select(*own, func.max(Job.priority), func.count())
         .where(QUEUED)
         .group_by(*own)
         .order_by(func.min(Job.id))
-    ).all()
+    )
+    queued = [*(_Waiting(*row) for row in rows), *more]
     accounts = {each.account_id for each in queued}
     turns = select(Job.account_id, func.max(Job.turn)).where(Job.account_id.in_(accounts))
     served = {row[0]: row[1] for row in connection.execute(turns.group_by(Job.account_id))}
@@ -131,7 +151,7 @@ def _waiting(connection: Connection) -> list[Row[int, int, int, int]]:
     for each in queued:
         before = workers.get(each.account_id, 0) + earlier[each.account_id, each.priority]
         earlier[each.account_id, each.priority] += 1
-        order[each.submission_id] = (-each.priority, before, served[each.account_id])
+        order[each.submission_id] = (-each.priority, before, served.get(each.account_id, 0))
     return sorted(queued, key=lambda each: order[each.submission_id])
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..scores import Ceiling
 from . import reading
 from .records import StoredBenchmark, StoredCandidate, StoredScore
 from .schema import Run, Score
-from .sight import Owned, read_owned
+from .sight import Ids, Owned, read_owned
 
 Positions = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.float64]
@@ -64,8 +64,17 @@ class Columns:
     words: Words = field(repr=False)
     candidates: tuple[StoredCandidate, ...] = field(repr=False)
     benchmarks: tuple[StoredBenchmark, ...] = field(repr=False)
-    owned: Mapping[str, tuple[int, str]] = field(repr=False)
-    """Owner and visibility by name, of candidates that are somebody's."""
+    owned: Owned = field(repr=False)
+
+    @cached_property
+    def owned_places(self) -> tuple[Positions, Ids]:
+        """Where the scores lie that are somebody's, and the submission of each; some lie twice."""
+        _, scores, submissions = self.owned.pairs.T
+        ids = self.scores["id"]
+        places = np.searchsorted(ids, scores)
+        here = np.flatnonzero(places < len(ids))
+        here = here[ids[places[here]] == scores[here]]
+        return places[here], submissions[here]
 
     def score(self, position: int) -> StoredScore:
         """The score at a position, as a record."""
@@ -92,6 +101,7 @@ class Columns:
         return row | {
             "candidate": candidate.name,
             "candidate_fingerprint": candidate.fingerprint,
+            "evidence": candidate.evidence,
             "benchmark": benchmark.name,
             "benchmark_fingerprint": benchmark.fingerprint,
             "ceiling": None if lower is None or upper is None else Ceiling(lower, upper),
@@ -123,7 +133,7 @@ def read_columns(
         words=words,
         candidates=tuple(candidates.values()),
         benchmarks=tuple(benchmarks.values()),
-        owned=_by_name(read_owned(connection), reading.candidate_names(connection)),
+        owned=read_owned(connection, None if before is None else before.owned),
     )
 
 
@@ -213,7 +223,3 @@ def _last_of_each_pair(scores: Mapping[str, Column]) -> Positions:
     pairs = np.stack([scores[name] for name in _PAIR])[:, ::-1]
     _, first = np.unique(pairs, axis=1, return_index=True)
     return np.sort(len(scores["id"]) - 1 - first)
-
-
-def _by_name(owned: Owned, names: Mapping[int, str]) -> dict[str, tuple[int, str]]:
-    return {names[candidate_id]: facts for candidate_id, facts in owned.items()}

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .. import ontology
+from .records import Evidence
 
-Test = Callable[[Mapping[str, Any], int | None], bool]
-"""Whether a candidate with this card and so many parameters (None: not known) is asked for."""
+Test = Callable[[Mapping[str, Any], int | None, Evidence], bool]
+"""Whether a candidate is asked for that has this card, so many parameters (None: not known), and
+scores of this evidence.
+"""
 
 _AXES: Final = tuple(ontology.AXES)
 
@@ -17,7 +20,8 @@ class Criteria:
     """What candidates must have; a term stands for itself and all terms below it.
 
     `search` is any text of name or summary, `names` are the only ones that are asked for. A
-    candidate that never was scored has no known size and meets no bound on it.
+    candidate that never was scored has no known size and meets no bound on it. `evidence` is that
+    of the version that was scored last.
     """
 
     architecture: str | None = None
@@ -28,6 +32,7 @@ class Criteria:
     max_parameters: int | None = None
     search: str = ""
     names: frozenset[str] | None = None
+    evidence: Evidence | None = None
 
     def test(self) -> Test:
         """The criteria as a function. Raises UnknownNameError for a term that is not there."""
@@ -36,17 +41,21 @@ class Criteria:
             for axis in _AXES
             if (name := getattr(self, axis, None)) is not None
         }
-        tests: list[Test] = [lambda card, _: all(card[axis] in below[axis] for axis in below)]
+        tests: list[Test] = []
+        if below:
+            tests.append(lambda card, *_: all(card[axis] in below[axis] for axis in below))
         if (names := self.names) is not None:
-            tests.append(lambda card, _: card["name"] in names)
+            tests.append(lambda card, *_: card["name"] in names)
         least, most, text = self.min_parameters, self.max_parameters, self.search.lower()
         if least is not None:
-            tests.append(lambda _, size: size is not None and size >= least)
+            tests.append(lambda _, size, __: size is not None and size >= least)
         if most is not None:
-            tests.append(lambda _, size: size is not None and size <= most)
+            tests.append(lambda _, size, __: size is not None and size <= most)
         if text:
-            tests.append(lambda card, _: text in f"{card['name']} {card['summary']}".lower())
-        return lambda card, size: all(test(card, size) for test in tests)
+            tests.append(lambda card, *_: text in f"{card['name']} {card['summary']}".lower())
+        if (evidence := self.evidence) is not None:
+            tests.append(lambda _, __, found: found == evidence)
+        return lambda card, size, found: all(test(card, size, found) for test in tests)
 
 
 def _below(axis: ontology.Axis, name: str) -> set[str]:

@@ -3,16 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from ..errors import MismatchError, StoreError
 from ..scores import Score
-from . import schema, writing
+from . import owning, schema, writing
 from .artifacts import Artifacts
 from .environments import environment_facts
 from .queued import Outcome
-from .service import Ownership, Submission
-from .submitting import live_visibility
+from .service import Submission
 
 
 def save_arrays(artifacts: Artifacts, score: Score) -> str:
@@ -43,42 +42,27 @@ def require_own(job: Row[Any], outcome: Outcome, model: str) -> None:
 
 
 def write_score(connection: Connection, job: Row[Any], outcome: Outcome, *, detail: str) -> int:
-    """The id of the score, which is now the current one of its versions, and owned."""
+    """The id of the score, which is now the current one of its versions, and the submission's."""
     pair = {
         "candidate_version_id": writing.ensure_candidate(connection, outcome.candidate),
         "benchmark_version_id": writing.ensure_benchmark(connection, outcome.benchmark),
         "environment_id": writing.ensure_environment(connection, outcome.environment or {}),
     }
-    ensure_owner(connection, job, outcome.candidate.name)
+    former = writing.current_score(connection, pair)
     run_id = writing.begin_run(connection, pair, seed=outcome.seed)
     score_id = writing.finish_run(connection, run_id, outcome.score, detail=detail)
+    if former is None or owning.is_owned(connection, former):
+        owning.own(connection, score_id, job.submission_id)
     spent = {"started_at": job.started_at, "seconds": outcome.seconds}
     connection.execute(update(schema.Run).where(schema.Run.id == run_id).values(**spent))
     return score_id
 
 
-def ensure_owner(connection: Connection, job: Row[Any], model: str) -> None:
-    """Make the candidate the submitter's, shown as its newest version is."""
-    candidate = schema.Candidate
-    candidate_id = connection.scalar(select(candidate.id).where(candidate.name == model))
-    owner = connection.execute(
-        select(Ownership.__table__).where(Ownership.candidate_id == candidate_id)
-    ).one_or_none()
-    visibility = live_visibility(connection, model) or "private"
-    if owner is None:
-        row = {"candidate_id": candidate_id, "account_id": job.account_id}
-        connection.execute(insert(Ownership).values(**row, visibility=visibility))
-        writing.count_revision(connection)
-    elif owner.account_id != job.account_id:
-        raise MismatchError(f"{model!r} belongs to another account; submit it under another name")
-    elif owner.visibility != visibility:
-        mine = update(Ownership).where(Ownership.id == owner.id)
-        connection.execute(mine.values(visibility=visibility))
-        writing.count_revision(connection)
-
-
 def own_stored(connection: Connection, job: Row[Any], score_id: int) -> None:
-    """Check that the score is of this job's model and benchmark, and make the model owned."""
+    """Check that the score is of this job's model and benchmark; it is the submission's as well.
+
+    What is nobody's stays nobody's: it is public, and no submission hides it.
+    """
     score, candidate = schema.Score, schema.CandidateVersion
     names = connection.execute(
         select(schema.Candidate.name, schema.Benchmark.name)
@@ -95,7 +79,9 @@ def own_stored(connection: Connection, job: Row[Any], score_id: int) -> None:
             f"job {job.id} is of {model!r} on {job.benchmark!r}, but score {score_id} is "
             f"{'not there' if names is None else f'of {names[0]!r} on {names[1]!r}'}"
         )
-    ensure_owner(connection, job, model)
+    if owning.is_owned(connection, score_id):
+        owning.own(connection, score_id, job.submission_id)
+        writing.count_revision(connection)
 
 
 def model_of(connection: Connection, job: Row[Any]) -> str:

@@ -12,6 +12,8 @@ from .service import FrozenLeaderboard as Table
 
 def freeze(connection: Connection, name: str, summary: str, board: Leaderboard) -> None:
     """Keep this leaderboard as it is. Raises InputError if its name is taken, or it is empty."""
+    if "\0" in summary:  # which SQLite would keep, and PostgreSQL not
+        raise InputError("the summary holds NUL; write it without")
     if connection.scalar(select(Table.id).where(Table.name == name)) is not None:
         raise InputError(
             f"there is a frozen leaderboard {name!r}; none ever changes: choose another name"

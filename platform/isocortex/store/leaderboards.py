@@ -101,6 +101,7 @@ def _row(
         candidate=version.name,
         fingerprint=version.fingerprint,
         card=version.card,
+        evidence=version.evidence,
         parameters=version.parameters,
         scores=scores,
         covered=covered,
@@ -134,7 +135,11 @@ def positions_of(
     columns, rows = view.columns, view.rows
     place = {name: number for number, name in enumerate(benchmarks)}
     test = criteria.test()
-    asked = [name for name, one in view.candidates.items() if test(one.card, one.parameters)]
+    asked = [
+        name
+        for name, one in view.candidates.items()
+        if test(one.card, one.parameters, one.evidence)
+    ]
     row = {name: number for number, name in enumerate(asked)}
     first = np.array([row.get(one.name, -1) for one in columns.candidates], np.intp)
     second = np.array([place.get(one.name, -1) for one in columns.benchmarks], np.intp)

@@ -102,7 +102,11 @@ def listed_scores(view: View, query: ScoreQuery) -> ScoreRows:
         kept &= view.of_benchmarks(named)
     if query.criteria != Criteria():
         test = query.criteria.test()
-        asked = [name for name, one in view.candidates.items() if test(one.card, one.parameters)]
+        asked = [
+            name
+            for name, one in view.candidates.items()
+            if test(one.card, one.parameters, one.evidence)
+        ]
         kept &= view.of_candidates(asked)
     found = view.rows[kept]
     if query.order[0][0] != "id":

@@ -8,9 +8,15 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NoSuchModuleError,
+)
 
-from ..errors import StoreError
+from ..errors import InputError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -160,17 +166,27 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def _explained(engine: Engine) -> Iterator[None]:
-    """Turn what the driver says into a StoreError; broken constraints pass, they can be retried."""
+    """Turn what the driver says into a StoreError; broken constraints pass, they can be retried.
+
+    What no column can hold, such as NUL in a text of PostgreSQL, becomes an InputError.
+    """
     try:
         yield
     except IntegrityError:
         raise
+    except DataError as error:
+        raise InputError(f"the database can't hold this: {str(error.orig).strip()}") from None
     except DatabaseError as error:
         reason = str(error.orig).strip()
         if "locked" in reason:
             raise StoreError(
                 f"another process kept the database {_shown(engine)} locked for {BUSY_SECONDS} "
                 "seconds; try again when it has finished"
+            ) from None
+        if "disk is full" in reason or "No space left" in reason:
+            raise StoreError(
+                f"the database {_shown(engine)} can't be written, its disk is full: nothing was "
+                "changed; try again when there is room"
             ) from None
         raise StoreError(
             f"the database {_shown(engine)} can't be used: {reason}. Check that the file or server "

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Engine, select, update
 
 from ..errors import InputError, UnknownNameError
 from . import asking, claiming, finishing, losing, transitions, writing
+from .account_records import NOBODY, Actor
+from .account_rows import write_audit
 from .artifacts import Artifacts
 from .opening import reading
 from .queued import Claim as Claim
@@ -35,6 +37,9 @@ LEASE_SECONDS: Final = 20.0
 """How long its beat may stand still before its jobs are taken away."""
 
 MOST_AT_ONCE: Final = 64
+
+HIGHEST_PRIORITY: Final = 1_000
+"""Priorities go from minus this to this; 0 is what every job begins with."""
 
 
 class Queue:
@@ -66,10 +71,12 @@ class Queue:
         """What is to be done next, or None: up to `most` queued jobs of one submission.
 
         Highest priority first, then the account that keeps the fewest workers busy, of equals the
-        one whose last turn was longest ago, then the oldest.
+        one whose last turn was longest ago, then the oldest. Raises StoreError while the disk has
+        no room for scores.
         """
         if self.engine.dialect.name == "sqlite" and not self._anything():
             return None  # whoever only looks locks no other writer out
+        self.artifacts.require_room()
         return writing.commit(
             self.engine, lambda connection: claiming.claim(connection, worker, most)
         )
@@ -196,15 +203,27 @@ class Queue:
         leaving = () if force else ("done",)
         return self._change(submission_key, job_ids, "rerun", text=text, leaving=leaving, **fresh)
 
-    def prioritise(self, submission_key: str, priority: int) -> tuple[StoredJob, ...]:
-        """The queued jobs of the submission, which are done before all of lower priority now."""
+    def prioritise(
+        self, submission_key: str, priority: int, *, actor: Actor = NOBODY
+    ) -> tuple[StoredJob, ...]:
+        """The queued jobs of the submission, which are done before all of lower priority now.
+
+        The audit log says who did it. Raises InputError for a priority out of HIGHEST_PRIORITY.
+        """
+        if abs(priority) > HIGHEST_PRIORITY:
+            raise InputError(
+                f"the priority is {priority}; expected -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}"
+            )
 
         def work(connection: Connection) -> tuple[StoredJob, ...]:
             own = asking.locked(connection, submission_key)
             queued = (Job.submission_id == own.id, claiming.QUEUED)
-            connection.execute(update(Job).where(*queued).values(priority=priority))
-            text = f"its queued jobs have priority {priority}"
-            transitions.add_line(connection, own, "priority", text)
+            changed = connection.execute(update(Job).where(*queued).values(priority=priority))
+            if changed.rowcount:
+                text = f"its queued jobs have priority {priority}"
+                transitions.add_line(connection, own, "priority", text)
+                facts = {"model": own.model, "priority": priority, "jobs": changed.rowcount}
+                write_audit(connection, "submission.priority", submission_key, actor, **facts)
             return asking.read_jobs(connection, *queued)
 
         return writing.commit(self.engine, work)
@@ -239,6 +258,11 @@ class Queue:
             query = select(Job.__table__).where(Job.id == job_id, claiming.QUEUED)
             row = connection.execute(query).one_or_none()
             return None if row is None else claiming.position(connection, row)
+
+    def prospect(self, account_id: int) -> Position:
+        """Where a submission of the account would stand, if it were submitted now."""
+        with reading(self.engine) as connection:
+            return claiming.prospect(connection, account_id)
 
     def log(self, subject: Lease | str, kind: str, text: str) -> None:
         """Add a line about a job that is held, or about a submission; of too many, no more."""

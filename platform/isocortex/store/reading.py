@@ -5,7 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnExpressionArgument, Connection, Row, Select, func, literal, select
+from sqlalchemy import (
+    ColumnExpressionArgument,
+    Connection,
+    Row,
+    Select,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+)
 
 from ..scores import Ceiling
 from .records import (
@@ -30,6 +40,7 @@ from .schema import (
     ScorerVersion,
 )
 from .schema import ScoreSlice as SliceRow
+from .service import Ownership, Submission
 from .sight import Sight
 
 Conditions = Sequence[ColumnExpressionArgument[bool]]
@@ -38,6 +49,19 @@ _OWN: Final = [
     *("id", "raw", "low", "high", "confidence", "ceiling_lower", "ceiling_upper", "value"),
     *("value_low", "value_high", "layer", "resampled", "counts", "detail", "is_current"),
 ]
+_HANDED_IN: Final = (Ownership.submission_id == Submission.id, Submission.kind == "activations")
+_EVIDENCE: Final = case(
+    (exists().where(Ownership.score_id == Score.id, *_HANDED_IN), "activations"), else_="network"
+).label("evidence")
+_EVIDENCE_OF_VERSION: Final = case(
+    (
+        CandidateVersion.id.in_(
+            select(Score.candidate_version_id).where(Ownership.score_id == Score.id, *_HANDED_IN)
+        ),
+        "activations",
+    ),
+    else_="network",
+).label("evidence")
 _SCORE_COLUMNS: Final = (
     *(Score.__table__.c[name] for name in _OWN),
     Score.created_at.label("scored_at"),
@@ -46,6 +70,7 @@ _SCORE_COLUMNS: Final = (
     Run.seconds,
     Candidate.name.label("candidate"),
     CandidateVersion.fingerprint.label("candidate_fingerprint"),
+    _EVIDENCE,
     Benchmark.name.label("benchmark"),
     BenchmarkVersion.fingerprint.label("benchmark_fingerprint"),
 )
@@ -74,11 +99,6 @@ def of_versions(candidate_fingerprint: str, benchmark_fingerprint: str) -> Condi
 def of_id(score_id: int) -> Conditions:
     """The condition of being this score, current or not."""
     return [Score.id == score_id]
-
-
-def candidate_names(connection: Connection) -> dict[int, str]:
-    """The names of all candidates by id, seen or not."""
-    return {row.id: row.name for row in connection.execute(select(Candidate.id, Candidate.name))}
 
 
 def last_score(connection: Connection, *, until: datetime | None = None) -> int:
@@ -115,7 +135,10 @@ def read_versions(
 ) -> tuple[dict[int, StoredCandidate], dict[int, StoredBenchmark]]:
     """All versions of candidates and of benchmarks by id, none of which counts its scores yet."""
     candidates = select(
-        Candidate.name, *CandidateVersion.__table__.columns, literal(0).label("scores")
+        Candidate.name,
+        *CandidateVersion.__table__.columns,
+        _EVIDENCE_OF_VERSION,
+        literal(0).label("scores"),
     ).join(CandidateVersion, CandidateVersion.candidate_id == Candidate.id)
     benchmarks = select(
         Benchmark.name,
@@ -154,7 +177,8 @@ def read_runs(connection: Connection, sight: Sight, *, limit: int) -> tuple[Stor
             )
         )
         .join(Environment, Run.environment_id == Environment.id)
-        .where(sight.condition())
+        .outerjoin(Score, Score.run_id == Run.id)
+        .where(sight.of_scores())
         .order_by(Run.id.desc())
         .limit(limit)
     )
@@ -190,6 +214,7 @@ def _stored_candidate(row: Row[Any]) -> StoredCandidate:
         name=row.name,
         fingerprint=row.fingerprint,
         card=row.card,
+        evidence=row.evidence,
         weights_hash=row.weights_hash,
         parameters=row.parameters,
         seed=row.seed,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .columns import Columns
 
 SliceKind = Literal["layer", "subject", "fold"]
+Evidence = Literal["network", "activations"]
+"""What scores are of: a network that was run here, or activations that were handed in."""
 
 
 class Components(TypedDict, total=False):
@@ -48,6 +50,7 @@ class StoredScore:
     id: int
     candidate: str
     candidate_fingerprint: str
+    evidence: Evidence
     benchmark: str
     benchmark_fingerprint: str
     raw: float
@@ -84,6 +87,7 @@ class StoredCandidate:
     name: str
     fingerprint: str
     card: Mapping[str, Any]
+    evidence: Evidence
     weights_hash: str
     parameters: int
     seed: int | None
@@ -167,6 +171,7 @@ class LeaderboardRow:
     candidate: str
     fingerprint: str
     card: Mapping[str, Any]
+    evidence: Evidence
     parameters: int
     scores: Mapping[str, StoredScore]
     covered: int

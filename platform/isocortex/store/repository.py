@@ -265,7 +265,7 @@ class Store:
         Ids can be guessed: that of an unlisted candidate's score is known only with its `model`.
         """
         sight = Sight(viewer, () if model is None else (model,))
-        conditions = [*reading.of_id(score_id), sight.condition()]
+        conditions = [*reading.of_id(score_id), sight.of_scores()]
         with transaction(self.engine) as connection:
             found = reading.read_scores(connection, conditions)
             slices = reading.read_slices(connection, [score_id])

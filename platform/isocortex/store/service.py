@@ -2,9 +2,9 @@
 
     account ──┬── identity (of another provider) ── session ── token
               ├── upload ── blob (a file by its SHA-256)
-              ├── submission ──┬── job ── score
-              │                └── event
-              └── ownership ── candidate
+              └── submission ──┬── job ── score
+                               ├── event
+                               └── ownership ── score
     audit    worker    webhook    frozen_leaderboard    remembered_answer
 
 A `job` is one submission on one benchmark, and the truth about it. `attempt` is its fencing token:
@@ -149,18 +149,17 @@ class Submission(Table):
 
 
 class Ownership(Table):
-    """Whose candidate it is, and who may see it. What has no row here is nobody's, and public.
+    """For which submission a score was made, or counts as well; rows are only ever added.
 
-    Only what is `public` is listed; `unlisted` is shown to whoever knows the name, `private` to its
-    owner.
+    A score is seen by whoever may see one of its submissions (`isocortex.store.sight`). What has no
+    row here is nobody's, and public.
     """
 
     __tablename__ = "ownership"
-    __table_args__ = (CheckConstraint(VISIBILITY, name="visibility"),)
+    __table_args__ = (UniqueConstraint("score_id", "submission_id"),)
 
-    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidate.id"), unique=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
-    visibility: Mapped[str] = mapped_column(String(8))
+    score_id: Mapped[int] = mapped_column(ForeignKey("score.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
 
 
 class Job(Table):

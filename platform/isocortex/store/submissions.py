@@ -10,6 +10,7 @@ from . import service, submitting, writing
 from .keys import new_key
 from .opening import reading
 from .schema import now
+from .sight import Sight
 from .submitted import QUOTAS as QUOTAS
 from .submitted import VISIBILITIES as VISIBILITIES
 from .submitted import CheckedSubmission as CheckedSubmission
@@ -55,6 +56,11 @@ class Submissions:
         with reading(self.engine) as connection:
             return submitting.found_submission(connection, key)
 
+    def same_content(self, account_id: int, content_hash: str) -> StoredSubmission | None:
+        """The account's submission of that content, if it has one that is not withdrawn."""
+        with reading(self.engine) as connection:
+            return submitting.same_content(connection, account_id, content_hash)
+
     def of_account(
         self,
         account_id: int,
@@ -63,15 +69,17 @@ class Submissions:
         before: str | None = None,
         limit: int = 100,
     ) -> tuple[StoredSubmission, ...]:
-        """Up to `limit` of the account's submissions, newest first, from below the key `before`."""
+        """Up to `limit` of the account's submissions, newest first, from below the key `before`.
+
+        Raises InputError if that is none of theirs.
+        """
         table = service.Submission
         query = submitting.all_submissions().where(table.account_id == account_id)
         if not withdrawn:
             query = query.where(table.withdrawn_at.is_(None))
-        if before is not None:
-            earlier = select(table.id).where(table.key == before).scalar_subquery()
-            query = query.where(table.id < earlier)
         with reading(self.engine) as connection:
+            if before is not None:
+                query = query.where(table.id < submitting.place_of(connection, account_id, before))
             rows = connection.execute(query.order_by(table.id.desc()).limit(limit))
             return tuple(map(submitting.stored_submission, rows))
 
@@ -85,18 +93,25 @@ class Submissions:
             rows = connection.execute(query.order_by(table.version.desc()))
             return tuple(map(submitting.stored_submission, rows))
 
-    def kinds_of_scores(self, score_ids: Collection[int]) -> frozenset[SubmissionKind]:
-        """As what the models were handed in that these scores are of; nothing for our own."""
-        job, table = service.Job, service.Submission
-        query = select(table.kind).join(job, job.submission_id == table.id)
+    def kinds_of_scores(
+        self, score_ids: Collection[int], *, model: str | None = None, viewer: int | None = None
+    ) -> frozenset[SubmissionKind]:
+        """As what the models were handed in that these scores are of; nothing for our own.
+
+        Of submissions that the account `viewer` may see, or anyone who names the `model`.
+        """
+        sight = Sight(viewer, () if model is None else (model,))
+        table, own = service.Submission, service.Ownership
+        query = select(table.kind).join(own, own.submission_id == table.id)
+        asked = (own.score_id.in_(score_ids), sight.of_submissions())
         with reading(self.engine) as connection:
-            return frozenset(connection.scalars(query.where(job.score_id.in_(score_ids))))
+            return frozenset(connection.scalars(query.where(*asked)))
 
     def publish(self, key: str, visibility: Visibility) -> StoredSubmission:
         """The submission, which is shown as `visibility` says from now on, as its scores are.
 
-        Raises InputError for a word that is no visibility, if it was withdrawn, and if a later
-        version of the model, which decides for all of them, is shown otherwise.
+        Other versions of the model stay as they are. Raises InputError for a word that is no
+        visibility, and if it was withdrawn.
         """
         if visibility not in VISIBILITIES:
             raise InputError(
@@ -107,12 +122,10 @@ class Submissions:
             found = submitting.found_submission(connection, key)
             if found.withdrawn_at is not None:
                 raise InputError(f"{found.model} version {found.version} was withdrawn")
-            submitting.require_newest(connection, found, visibility)
             table = service.Submission
             own = (table.key == key, table.withdrawn_at.is_(None))
-            done = connection.execute(update(table).where(*own).values(visibility=visibility))
-            if done.rowcount == 1:  # or it was withdrawn a moment ago, and stays hidden
-                submitting.show_as(connection, found.model, visibility)
+            connection.execute(update(table).where(*own).values(visibility=visibility))
+            writing.count_revision(connection)
             return submitting.found_submission(connection, key)
 
         return writing.commit(self.engine, work)
@@ -120,8 +133,9 @@ class Submissions:
     def withdraw(self, key: str) -> StoredSubmission:
         """The submission, which is withdrawn: its jobs are cancelled and its scores hidden.
 
-        An earlier version of the model, if one is left, counts again. Its file is let go of; once
-        no submission of the account needs it, it no longer counts against the quota.
+        Another version of the model, if one is left, counts again, and a score that another
+        submission shares stays that one's. Its file is let go of; once no submission of the account
+        needs it, it no longer counts against the quota.
         """
 
         def work(connection: Connection) -> StoredSubmission:
@@ -130,9 +144,8 @@ class Submissions:
                 table = service.Submission
                 connection.execute(update(table).where(table.key == key).values(withdrawn_at=now()))
                 submitting.end_jobs(connection, key)
-                left = submitting.live_visibility(connection, found.model)
-                submitting.show_as(connection, found.model, left or "private")
                 submitting.let_go(connection, found)
+                writing.count_revision(connection)
             return submitting.found_submission(connection, key)
 
         return writing.commit(self.engine, work)
@@ -237,12 +250,17 @@ class Submissions:
         with reading(self.engine) as connection:
             return submitting.may_use(connection, account_id, sha256)
 
-    def forget_unused_blobs(self) -> tuple[str, ...]:
-        """The blobs that nobody's upload holds any longer; their rows are gone, the files not."""
+    def forget_unused_blobs(self, *only: str) -> tuple[str, ...]:
+        """The blobs, of `only` these if any are named, that nobody's upload and no job needs.
+
+        Their rows are gone, the files not.
+        """
 
         def work(connection: Connection) -> tuple[str, ...]:
-            blob, held = service.Blob, select(service.Upload.sha256)
-            unused = tuple(connection.scalars(select(blob.sha256).where(blob.sha256.not_in(held))))
+            blob = service.Blob
+            chosen = (blob.sha256.in_(only),) if only else ()
+            found = select(blob.sha256).where(*chosen, ~submitting.blob_is_needed())
+            unused = tuple(connection.scalars(found))
             connection.execute(delete(blob).where(blob.sha256.in_(unused)))
             return unused
 

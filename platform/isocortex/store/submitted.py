@@ -10,6 +10,22 @@ Visibility = Literal["public", "unlisted", "private"]
 
 VISIBILITIES: Final[tuple[Visibility, ...]] = get_args(Visibility)
 
+NOT_SAID: Final = {"bibtex": "", "source": "unpublished", "licence": "not stated"}
+"""What a candidate's card says where that of its submission is silent."""
+
+_WORDS: Final = {"summary": "", "accuracy": "", "code": "", **NOT_SAID}
+
+
+def worded(card: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A candidate's card in the words of a submission's card; what makes its version stays.
+
+    >>> worded({"diet": "x", "summary": "old"}, {"summary": "new"})["summary"]
+    'new'
+    """
+    if not said:
+        return card
+    return {**card, **{name: said.get(name, usual) for name, usual in _WORDS.items()}}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedSubmission:

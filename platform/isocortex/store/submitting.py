@@ -3,14 +3,28 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Row, Select, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Exists,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import InputError, QuotaError, UnknownNameError
+from . import owning
 from .keys import new_key
-from .schema import Candidate, Revision, Score, now
-from .service import Account, Blob, Event, Job, Ownership, Submission, Upload
-from .submitted import CheckedSubmission, StoredSubmission, StoredUpload, Usage, Visibility
+from .schema import now
+from .service import Account, Blob, Event, Job, Submission, Upload
+from .submitted import CheckedSubmission, StoredSubmission, StoredUpload, Usage
 
 _UNFINISHED = ("queued", "running")
 
@@ -35,6 +49,15 @@ def found_submission(connection: Connection, key: str) -> StoredSubmission:
     if row is None:
         raise unknown("submission", key)
     return stored_submission(row)
+
+
+def place_of(connection: Connection, account_id: int, key: str) -> int:
+    """The id of the account's submission of that key, withdrawn or not. Raises InputError."""
+    own = (Submission.key == key, Submission.account_id == account_id)
+    found = connection.scalar(select(Submission.id).where(*own))
+    if found is None:
+        raise InputError(f"no page of submissions ends at {key!r}; begin with the first one")
+    return found
 
 
 def same_content(
@@ -73,7 +96,7 @@ def insert_submission(connection: Connection, account_id: int, checked: CheckedS
 
 
 def end_jobs(connection: Connection, key: str) -> None:
-    """Cancel what is queued or running of a submission; what it scored no longer counts."""
+    """Cancel what is queued or running of a withdrawn submission; its scores no longer count."""
     own = select(Submission.id).where(Submission.key == key).scalar_subquery()
     open_jobs = select(Job.id, Job.attempt).where(
         Job.submission_id == own, Job.state.in_(_UNFINISHED)
@@ -85,7 +108,7 @@ def end_jobs(connection: Connection, key: str) -> None:
         .where(Job.id.in_([row.id for row in ended]), Job.state.in_(_UNFINISHED))
         .values(state="cancelled", finished_at=now())
     )
-    submission_id = connection.scalar(select(own))
+    submission_id = connection.execute(select(own)).scalar_one()
     for row in ended:
         connection.execute(
             insert(Event).values(
@@ -96,49 +119,17 @@ def end_jobs(connection: Connection, key: str) -> None:
                 text="the submission was withdrawn",
             )
         )
-    scored = select(Job.score_id).where(Job.submission_id == own, Job.score_id.is_not(None))
-    connection.execute(update(Score).where(Score.id.in_(scored)).values(is_current=False))
-
-
-def live_visibility(connection: Connection, model: str) -> Visibility | None:
-    """How the newest version of `account/model` that is not withdrawn is shown, if there is one."""
-    query = select(Submission.visibility).where(
-        Submission.model == model, Submission.withdrawn_at.is_(None)
-    )
-    found: Visibility | None = connection.scalar(query.order_by(Submission.version.desc()).limit(1))
-    return found
-
-
-def require_newest(
-    connection: Connection, submission: StoredSubmission, visibility: Visibility
-) -> None:
-    """Raise InputError if a later version is shown otherwise: a model is shown as its newest is."""
-    later = select(Submission.version, Submission.visibility).where(
-        Submission.model == submission.model,
-        Submission.version > submission.version,
-        Submission.withdrawn_at.is_(None),
-    )
-    newest = connection.execute(later.order_by(Submission.version.desc()).limit(1)).one_or_none()
-    if newest is not None and newest.visibility != visibility:
-        raise InputError(
-            f"all versions of {submission.model} are shown as its newest one: version "
-            f"{newest.version}, which is {newest.visibility}. Change that one, or withdraw it"
-        )
-
-
-def show_as(connection: Connection, model: str, visibility: Visibility) -> None:
-    """Show the scores of a model so; what was built of the data before is out of date."""
-    named = select(Candidate.id).where(Candidate.name == model)
-    connection.execute(
-        update(Ownership).where(Ownership.candidate_id.in_(named)).values(visibility=visibility)
-    )
-    connection.execute(update(Revision).values(number=Revision.number + 1))
+    owning.retire_scores(connection, submission_id)
 
 
 def let_go(connection: Connection, submission: StoredSubmission) -> None:
     """Drop the account's upload of the file of a withdrawn submission, unless another needs it."""
     if submission.blob is None:
         return
+    # Who submits the same file at this moment holds this lock: it is counted, or finds it gone.
+    connection.execute(
+        select(Account.id).where(Account.id == submission.account_id).with_for_update()
+    )
     own = (Submission.account_id == submission.account_id, Submission.blob == submission.blob)
     if connection.scalar(select(exists().where(*own, Submission.withdrawn_at.is_(None)))):
         return
@@ -192,6 +183,15 @@ def is_used() -> Exists:
         Submission.account_id == Upload.account_id,
         Submission.blob == Upload.sha256,
         Submission.withdrawn_at.is_(None),
+    )
+
+
+def blob_is_needed() -> ColumnElement[bool]:
+    """The condition that somebody uploaded, or uploads, a blob, or that a job may read it yet."""
+    unfinished = (Submission.blob == Blob.sha256, Job.state.in_(_UNFINISHED))
+    return or_(
+        exists().where(Upload.sha256 == Blob.sha256),
+        exists().where(Job.submission_id == Submission.id, *unfinished),
     )
 
 

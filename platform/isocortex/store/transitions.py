@@ -161,6 +161,7 @@ def _lock(connection: Connection, condition: ColumnElement[bool]) -> None:
 
 def _ids(subject: Row[Any]) -> tuple[int | None, int]:
     """The ids of job and submission, of a row of either."""
-    if "submission_id" in subject._mapping:
+    # Not by "submission_id": to SQLAlchemy that is also the column `id` of the table `submission`.
+    if "benchmark" in subject._mapping:
         return subject.id, subject.submission_id
     return None, subject.id

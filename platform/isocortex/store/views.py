@@ -1,10 +1,11 @@
 """What one reader sees of all scores: those that count, by the versions that were scored last.
 
 Only scores of the version of each candidate and benchmark that was scored last count: versions
-never mix. What is hidden from the reader takes no part in deciding which that is.
+never mix. What is hidden from the reader takes no part in deciding which that is, so that each
+reader sees the newest version that is shown to them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,8 @@ import numpy.typing as npt
 
 from .columns import Column, Columns, Positions
 from .records import StoredBenchmark, StoredCandidate, StoredScore
-from .sight import Sight
+from .sight import Ids, Sight
+from .submitted import worded
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +66,7 @@ class View:
         used, last, counts = _last_and_counts(candidate)
         order = np.argsort(-last)
         found = (
-            replace(self.columns.candidates[used[place]], scores=int(counts[place]))
-            for place in order
+            replace(self._candidates[used[place]], scores=int(counts[place])) for place in order
         )
         return tuple(one for one in found if name is None or one.name == name)
 
@@ -100,9 +101,31 @@ class View:
     @cached_property
     def _seen(self) -> Positions:
         """The positions of all scores that the reader may see, of whatever version."""
-        owned = self.columns.owned
-        seen = [self.sight.sees(one.name, owned.get(one.name)) for one in self.columns.candidates]
-        return np.flatnonzero(np.array(seen, bool)[self.columns.scores["candidate"]])
+        seen = np.ones(len(self.columns.scores["id"]), bool)
+        seen[self.columns.owned_places[0]] = False
+        seen[self._shared[0]] = True
+        return np.flatnonzero(seen)
+
+    @cached_property
+    def _shared(self) -> tuple[Positions, Ids]:
+        """Where scores lie that count for submissions which the reader sees, and these."""
+        places, submissions = self.columns.owned_places
+        owners = self.columns.owned.owners
+        seen = [number for number, owner in owners.items() if self.sight.sees(owner)]
+        kept = np.isin(submissions, np.array(seen, np.int64))
+        return places[kept], submissions[kept]
+
+    @cached_property
+    def _candidates(self) -> Sequence[StoredCandidate]:
+        """All versions, each in the words of its newest submission that the reader sees."""
+        places, submissions = self._shared
+        found, owners = list(self.columns.candidates), self.columns.owned.owners
+        newest = np.full(len(found), -1)
+        np.maximum.at(newest, self.columns.scores["candidate"][places], submissions)
+        for place in np.flatnonzero(newest >= 0):
+            one = found[place]
+            found[place] = replace(one, card=worded(one.card, owners[int(newest[place])].card))
+        return found
 
     def _column(self, name: str) -> Column:
         return self.columns.scores[name][self._seen]

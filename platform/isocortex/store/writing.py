@@ -19,7 +19,7 @@ from .. import ontology
 from ..errors import InputError, MismatchError, StoreError
 from ..fingerprints import fingerprint
 from ..scores import Score
-from . import schema
+from . import owning, schema
 from .facts import BenchmarkFacts, CandidateFacts
 from .opening import writing
 
@@ -91,23 +91,41 @@ def ensure_environment(connection: Connection, facts: Mapping[str, Any]) -> int:
     return _ensure(connection, schema.Environment, key, {"facts": dict(facts)})
 
 
+def current_score(connection: Connection, pair: Mapping[str, int]) -> int | None:
+    """The id of the current score of this pair of versions, if there is one."""
+    table = schema.Score
+    found: int | None = connection.scalar(
+        select(table.id).where(
+            table.candidate_version_id == pair["candidate_version_id"],
+            table.benchmark_version_id == pair["benchmark_version_id"],
+            table.is_current,
+        )
+    )
+    return found
+
+
 def finish_run(connection: Connection, run_id: int, score: Score, *, detail: str) -> int:
-    """The id of the score, which is now the current one of its pair; the run is `done`."""
+    """The id of the score, which is now the current one of its pair; the run is `done`.
+
+    It is seen by all who saw the score that it replaces.
+    """
     run = connection.execute(select(schema.Run.__table__).where(schema.Run.id == run_id)).one()
     _end_run(connection, run_id, "done")
     pair = {
         "candidate_version_id": run.candidate_version_id,
         "benchmark_version_id": run.benchmark_version_id,
     }
-    former = [getattr(schema.Score, key) == value for key, value in pair.items()]
-    connection.execute(
-        update(schema.Score).where(*former, schema.Score.is_current).values(is_current=False)
-    )
+    former = current_score(connection, pair)
+    if former is not None:
+        replaced = update(schema.Score).where(schema.Score.id == former)
+        connection.execute(replaced.values(is_current=False))
     values = _score_values(score) | pair | {"run_id": run_id, "detail": detail, "is_current": True}
     made = connection.execute(insert(schema.Score).values(**values))
     score_id = _made_id(made.inserted_primary_key)
     if slices := [part | {"score_id": score_id} for part in slice_values(score.detail)]:
         connection.execute(insert(schema.ScoreSlice), slices)
+    if former is not None:
+        owning.hand_on(connection, former, score_id)
     count_revision(connection)
     return score_id
 

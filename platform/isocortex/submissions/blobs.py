@@ -132,6 +132,17 @@ class Blobs:
         """Where the blob lies, if it is there."""
         return self.folder / sha256[:2] / sha256[2:]
 
+    def let_go(self, sha256: str) -> bool:
+        """Whether the blob was removed: it stays as long as an upload or a job needs it.
+
+        Uploads that are under way count: whoever sends the same content now keeps what he sends.
+        """
+        with self._locked():
+            unused = self.submissions.forget_unused_blobs(sha256)
+            for each in unused:
+                self.path(each).unlink(missing_ok=True)
+        return bool(unused)
+
     def prune(self) -> int:
         """The number of files removed: blobs that nobody holds, and uploads given up for days."""
         stale = self.submissions.forget_stale_uploads(days=STALE_DAYS)

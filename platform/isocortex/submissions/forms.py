@@ -344,11 +344,16 @@ def card_of(form: SubmissionForm) -> dict[str, Any]:
     return form.card.model_dump(mode="json", exclude_none=True)
 
 
+_PLAIN: Final = {"Input should be a valid integer": "it should be a whole number", "Input ": "it "}
+
+
 def _fault(error: Mapping[str, Any]) -> str:
     """One of pydantic's errors as `field: what is wrong`, without its own jargon."""
     place = ".".join(str(part) for part in error["loc"][:6])
     place = _escaped(place)[:120] or "form"
     message = str(error["msg"]).removeprefix("Value error, ")
+    for jargon, words in _PLAIN.items():
+        message = message.replace(jargon, words)
     given = error.get("input")
     if error["type"] == "missing":
         return f"{place}: it is missing"

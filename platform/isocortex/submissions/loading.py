@@ -4,7 +4,6 @@ The file is opened in a jail, which stays as long as the `with` block. What come
 any candidate; a plug-in alone is loaded into this process, and runs its own code.
 """
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -17,13 +16,13 @@ from .. import registry
 from ..candidates import Candidate, Preprocessing
 from ..cards import CandidateCard
 from ..code_hashes import code_sha256
-from ..errors import ChecksumError, InputError, JailError
-from ..fetching import RemoteFile, UnverifiedFileWarning, fetch
+from ..errors import InputError, JailError
 from ..fingerprints import file_sha256
 from ..jail import Jailed, Limits
-from ..store.submitted import StoredSubmission
-from .admission import MOST_BYTES, admit
+from ..store.submitted import NOT_SAID, StoredSubmission
+from .admission import admit
 from .given import GivenActivations
+from .hub_files import hub_file
 from .inspecting import inspected, request_of, run_limits
 from .jailed import JailedNetwork
 from .texts import layer_faults
@@ -49,7 +48,7 @@ def loaded(
     RejectedError where the file does not fit after all, JailError, FetchError, InputError.
     """
     source = submission.source
-    path = _fetched(submission, source) if submission.kind == "hub" else blob
+    path = _fetched(source) if submission.kind == "hub" else blob
     if path is None:
         raise InputError(f"the file of {submission.model} is missing (SHA-256 {submission.blob})")
     if submission.kind == "plugin":
@@ -71,11 +70,7 @@ def card_of(submission: StoredSubmission) -> CandidateCard:
     """The card of the candidate, which bears the full name `account/model`."""
     known = {field.name for field in fields(CandidateCard)} - {"name"}
     facts = {name: value for name, value in submission.card.items() if name in known}
-    return CandidateCard(
-        **{"bibtex": "", "source": "unpublished", "licence": "not stated"}
-        | facts
-        | {"name": submission.model}
-    )
+    return CandidateCard(**NOT_SAID | facts | {"name": submission.model})
 
 
 def preprocessing_of(source: Mapping[str, Any]) -> Preprocessing:
@@ -138,17 +133,9 @@ def _network_facts(submission: StoredSubmission) -> dict[str, Any]:
     return common | {"network": network, "code": code_sha256(entry.path)}
 
 
-def _fetched(submission: StoredSubmission, source: Mapping[str, Any]) -> Path:
+def _fetched(source: Mapping[str, Any]) -> Path:
     """The weights of a hub's model, fetched and pinned on first use, and admitted."""
-    reference = source["reference"]
-    file = RemoteFile(reference["url"], reference.get("sha256"))
-    with warnings.catch_warnings():
-        # A hub publishes no checksum: the first copy is pinned, and is part of the version.
-        warnings.simplefilter("ignore", UnverifiedFileWarning)
-        try:
-            path = fetch(file, most_bytes=MOST_BYTES["hub"])
-        except ChecksumError as error:  # no trouble that passes: the hub holds another file now
-            raise InputError(f"{error}; submit what the hub holds now as a new version") from None
-    if not reference["url"].endswith(".pth"):
+    path = hub_file(source["reference"])
+    if not source["reference"]["url"].endswith(".pth"):
         admit(path, "hub")
     return path

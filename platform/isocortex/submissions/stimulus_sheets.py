@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -115,6 +116,26 @@ def sheet_folder(dataset: str) -> Path:
 def is_prepared(dataset: str) -> bool:
     """Whether the list is made already. Raises UnknownNameError."""
     return (sheet_folder(dataset) / LIST).exists()
+
+
+@dataclass(frozen=True)
+class KnownStimuli:
+    """What is known of a dataset's stimuli without their list: their hash, and how many."""
+
+    content_hash: str
+    count: int
+
+
+def known_stimuli(dataset: str) -> KnownStimuli | None:
+    """The hash and the number of a dataset's stimuli; None if their list was never made here."""
+    path = sheet_folder(dataset) / LIST
+    return _counted(path) if path.exists() else None
+
+
+@lru_cache(maxsize=256)
+def _counted(path: Path) -> KnownStimuli:
+    sheet = read_sheet(path.parent)
+    return KnownStimuli(sheet.content_hash, len(sheet.stimuli))
 
 
 def prepared_sheet(dataset: str) -> tuple[StimulusSheet, Path]:
