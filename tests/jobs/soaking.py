@@ -43,7 +43,6 @@ class Soak:
         settings.home().mkdir(exist_ok=True)
         self.disk = None if small_disks.obstacle() else HeldDisk(self.store.artifacts.folder)
         self.server = self._serve()
-        self.asleep: list[tuple[int, float]] = []
         self.run_again = 0
 
     def run(self, jobs: int, *, harms: int, pause: float, seconds: float) -> None:
@@ -59,7 +58,6 @@ class Soak:
             done = 0
             while done < harms or self.store.queue.counts() != {"done": jobs}:
                 assert time.monotonic() < deadline, f"{self.store.queue.counts()}, {self.done}"
-                self._wake()
                 self._operate()
                 done = sum(self.done.values())
                 while len(keys) < min(models, models * (done + 1) // harms):
@@ -97,8 +95,12 @@ class Soak:
         if processes := self._workers():
             process = self.random.choice(processes)
             self._signal(process, signal.SIGSTOP)
-            wakes_at = time.monotonic() + 2 * light_worker.LEASE_SECONDS
-            self.asleep.append((process, wakes_at))
+            # Beside us: it may hold SQLite's only lock, for which we wait as all others do.
+            alarm = threading.Timer(
+                2 * light_worker.LEASE_SECONDS, self._signal, (process, signal.SIGCONT)
+            )
+            alarm.daemon = True
+            alarm.start()
             self.done["zombies"] += 1
 
     def lock_database(self) -> None:
@@ -172,12 +174,6 @@ class Soak:
         with suppress(OSError):
             if b"light_worker" in command.read_bytes():  # process ids are used again
                 os.kill(process, number)
-
-    def _wake(self) -> None:
-        for process, wakes_at in self.asleep.copy():
-            if time.monotonic() >= wakes_at:
-                self._signal(process, signal.SIGCONT)
-                self.asleep.remove((process, wakes_at))
 
     def _lock(self, seconds: float) -> None:
         engine = self.store.engine

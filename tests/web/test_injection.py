@@ -297,7 +297,7 @@ def test_what_is_stored_is_shown_as_text(site: Site) -> None:
     paths = (*PAGES, f"/submissions/{found.key}", f"/models/{name}", f"/compare?model={name}")
     for path in (*paths, f"/compare?model=family/hebb&model={name}", f"/badges/{name}.svg"):
         response = site.browser.get(filled(path, {"key": str(site.known["key"])}))
-        assert response.status_code == 200, path
+        assert response.status_code == 200, (path, response.text[-1500:])
         page = Page(response.text)
         assert "xss" not in page.tags, path
         assert "onzz" not in page.attributes, path
