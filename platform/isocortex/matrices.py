@@ -80,7 +80,9 @@ def matrix_of(dataset: str, region: str, measured: xr.DataArray) -> Matrix:
         measured = measured.mean("time")
     if "other_stimulus" in measured.dims:
         values = measured.mean("subject").values
-        made = f"mean over {measured.sizes['subject']} subjects of the recorded dissimilarities"
+        subjects = measured.sizes["subject"]
+        over = f"mean over {subjects} subjects of the " if subjects > 1 else ""
+        made = f"{over}recorded dissimilarities"
     else:
         values = 1 - np.corrcoef(measured.mean("repeat", skipna=True).values)
         made = f"1 − r between the responses of {measured.sizes['neuroid']} neuroids"

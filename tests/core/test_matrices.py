@@ -38,7 +38,10 @@ def test_dissimilarities_are_averaged_over_subjects() -> None:
         dims=("subject", "stimulus", "other_stimulus"),
         coords={"subject": ["1", "2"], "stimulus": names, "other_stimulus": names},
     )
-    assert matrix_of("made-up", "IT", measured).values[0][1] == (1.0 + 0.5) / 2
+    matrix, alone = (matrix_of("made-up", "IT", each) for each in (measured, measured[:1]))
+    assert matrix.values[0][1] == (1.0 + 0.5) / 2
+    assert matrix.made == "mean over 2 subjects of the recorded dissimilarities"
+    assert alone.made == "recorded dissimilarities"
 
 
 def test_of_many_stimuli_some_are_taken_at_equal_steps() -> None:
