@@ -53,12 +53,7 @@ def url(request: pytest.FixtureRequest, empty_home: Path) -> str:
     """The URL of an empty database, and an empty home folder."""
     if request.param == "sqlite":
         return f"sqlite:///{empty_home / 'scores.sqlite3'}"
-    psycopg = pytest.importorskip("psycopg", reason="pip install 'isocortex[postgres]'")
-    folder = request.getfixturevalue("postgres")
-    name = f"scores_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(f"host={folder} user=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://postgres@/{name}?host={folder}"
+    return new_database(request)
 
 
 @pytest.fixture
@@ -66,6 +61,16 @@ def store(url: str) -> Iterator[Store]:
     """An empty store, on each kind of database."""
     with open_store(url) as opened:
         yield opened
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of PostgreSQL, of whatever scope the fixture is that asks."""
+    psycopg = pytest.importorskip("psycopg", reason="pip install 'isocortex[postgres]'")
+    folder = request.getfixturevalue("postgres")
+    name = f"scores_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(f"host={folder} user=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql://postgres@/{name}?host={folder}"
 
 
 @pytest.fixture

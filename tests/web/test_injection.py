@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
 from sqlalchemy import inspect
 from tests.made_up_scores import benchmark_facts, candidate_facts, fill_store, record_score
+from tests.store.conftest import new_database
 from tests.web.browsers import PASSWORD, Browser
 from tests.web.paged_lists import checked
 from tests.web.text_fields import (
@@ -108,10 +109,7 @@ def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """An application on each kind of database, where nothing is counted."""
-    url = None
-    if request.param == "postgresql":
-        pytest.importorskip("psycopg", reason="pip install 'isocortex[postgres]'")
-        url = f"postgresql://postgres@/postgres?host={request.getfixturevalue('postgres')}"
+    url = new_database(request) if request.param == "postgresql" else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOCORTEX_HOME", str(tmp_path_factory.mktemp("hostile")))
         patch.setenv("ISOCORTEX_SIGN_UP", "yes")
@@ -297,7 +295,7 @@ def test_what_is_stored_is_shown_as_text(site: Site) -> None:
     paths = (*PAGES, f"/submissions/{found.key}", f"/models/{name}", f"/compare?model={name}")
     for path in (*paths, f"/compare?model=family/hebb&model={name}", f"/badges/{name}.svg"):
         response = site.browser.get(filled(path, {"key": str(site.known["key"])}))
-        assert response.status_code == 200, (path, response.text[-1500:])
+        assert response.status_code == 200, path
         page = Page(response.text)
         assert "xss" not in page.tags, path
         assert "onzz" not in page.attributes, path

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from isocortex.web.app import create_app
+from tests.store.conftest import new_database
 from tests.web.paged_lists import API, LISTINGS, Listing, Submissions, WithdrawnSubmissions
 
 Order = Sequence[tuple[str, bool]]
@@ -33,11 +34,7 @@ def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     """A client of an application on each kind of database, to which rows are added."""
-    url = None
-    if request.param == "postgresql":
-        pytest.importorskip("psycopg", reason="pip install 'isocortex[postgres]'")
-        folder = request.getfixturevalue("postgres")
-        url = f"postgresql://postgres@/postgres?host={folder}"
+    url = new_database(request) if request.param == "postgresql" else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOCORTEX_HOME", str(tmp_path_factory.mktemp("paged")))
         patch.setenv("ISOCORTEX_READ_LIMIT", "none")
