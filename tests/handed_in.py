@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,26 @@ def new_account(
     return account, secret
 
 
-def stored(store: Store, name: str = "ada", *benchmarks: str, model: str = "m") -> StoredSubmission:
-    """A submission as if it had been checked, with its jobs."""
-    checked = CheckedSubmission(
+def checked(model: str, *benchmarks: str) -> CheckedSubmission:
+    """What would be handed in, as if it had been checked."""
+    return CheckedSubmission(
         model=model,
         kind="onnx",
         visibility="private",
         card={"summary": "Checked."},
         source={"layers": ["a"]},
         blob=None,
-        content_hash=fingerprint({"model": model, "of": name}),
+        content_hash=fingerprint({"model": model}),
         benchmarks=benchmarks,
     )
-    found, _ = store.submissions.add(store.accounts.find(name).id, checked)
+
+
+def stored(store: Store, name: str = "ada", *benchmarks: str, model: str = "m") -> StoredSubmission:
+    """A submission as if it had been checked, with its jobs."""
+    made = replace(
+        checked(model, *benchmarks), content_hash=fingerprint({"model": model, "of": name})
+    )
+    found, _ = store.submissions.add(store.accounts.find(name).id, made)
     store.queue.add(found.key, benchmarks)
     return found
 

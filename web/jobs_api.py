@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from isocortex.client.answering import job_answers
-from isocortex.client.submission_schemas import KEY, Event, EventPage, Job, JobPage, State
+from isocortex.client.answering import event_page, job_answers, job_page
+from isocortex.client.submission_schemas import KEY, EventPage, Job, JobPage, State
 from isocortex.errors import AccessError, IsocortexError, UnknownNameError
 from isocortex.store import Store
 from isocortex.store.account_records import StoredAccount
@@ -52,9 +52,9 @@ def list_jobs(
     found = store.queue.jobs(
         submission=submission, account=owner, states=state or (), after=cursor, limit=limit + 1
     )
-    following = found[limit - 1].id if len(found) > limit else None
-    response.headers.update(next_link(request, None if following is None else str(following)))
-    return JobPage(items=job_answers(store, found[:limit])[::-1], next=following)
+    page = job_page(store, found, limit=limit)
+    response.headers.update(next_link(request, None if page.next is None else str(page.next)))
+    return page
 
 
 @router.get("/jobs/{job_id}", operation_id="getJob")
@@ -105,7 +105,7 @@ async def list_events(
             after = max(after, min(int(last_event_id), 2**63 - 1))
         allowed = partial(_may_listen, request, store, key)
         return await _stream(request.app.state.streams, account.id, key, after, allowed=allowed)
-    page = await run_in_threadpool(_page, store, key, after, limit)
+    page = await run_in_threadpool(event_page, store, key, after=after, limit=limit)
     return Response(page.model_dump_json(), media_type="application/json")
 
 
@@ -116,13 +116,6 @@ def _owner(store: Store, account: StoredAccount, name: str | None) -> int:
     if account.role != "admin":
         raise AccessError("only admins see the jobs of other accounts; leave out `account`")
     return store.accounts.find(name).id
-
-
-def _page(store: Store, key: str, after: int, limit: int) -> EventPage:
-    events = [
-        Event.model_validate(one) for one in store.queue.events(key, after=after, limit=limit)
-    ]
-    return EventPage(items=events, next=events[-1].id if events else after)
 
 
 def _may_listen(request: Request, store: Store, key: str) -> bool:

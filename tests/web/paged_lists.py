@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select
+from tests.handed_in import checked
 from tests.made_up_scores import benchmark_facts, candidate_facts, record_score
 
 from isocortex.fingerprints import fingerprint
 from isocortex.store import Store, opening, writing
 from isocortex.store.service import Ownership, Submission
-from isocortex.store.submitted import CheckedSubmission
 from isocortex.submissions.stimulus_sheets import (
     LIST,
     ListedStimulus,
@@ -78,20 +78,6 @@ class Listing(ABC):
         """The answer to a request for a page."""
         asked = {**self.query, **params}
         return self.client.get(self.address, params=asked, headers=self.headers)
-
-
-def checked(model: str, *benchmarks: str) -> CheckedSubmission:
-    """What would be handed in, as if it had been checked."""
-    return CheckedSubmission(
-        model=model,
-        kind="onnx",
-        visibility="private",
-        card={"summary": "Checked."},
-        source={"layers": ["a"]},
-        blob=None,
-        content_hash=fingerprint({"model": model}),
-        benchmarks=benchmarks,
-    )
 
 
 class OfCandidates(Listing):

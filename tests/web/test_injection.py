@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from isocortex.web.app import create_app
 from sqlalchemy import inspect
+from tests.handed_in import checked
 from tests.made_up_scores import benchmark_facts, candidate_facts, fill_store, record_score
 from tests.store.conftest import new_database
 from tests.web.browsers import PASSWORD, Browser
-from tests.web.paged_lists import checked
 from tests.web.text_fields import (
     Field,
     Page,

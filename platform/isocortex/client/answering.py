@@ -1,11 +1,11 @@
 """From records of the store to the schemas that server and client share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..store import Store
 from ..store.queued import StoredJob
 from ..store.submitted import StoredSubmission
-from .submission_schemas import ENDED, Job, Position, Submission
+from .submission_schemas import ENDED, Event, EventPage, Job, JobPage, Position, Submission
 
 MOST_JOBS = 2_000
 
@@ -32,6 +32,19 @@ def job_answers(store: Store, jobs: Iterable[StoredJob]) -> list[Job]:
         place = places.get(job.submission) if job.state == "queued" else None
         answers.append(Job.model_validate({**vars(job), "position": place}))
     return answers
+
+
+def job_page(store: Store, found: Sequence[StoredJob], *, limit: int) -> JobPage:
+    """The first `limit` of the jobs found, newest first; one more says that some follow."""
+    following = found[limit - 1].id if len(found) > limit else None
+    return JobPage(items=job_answers(store, found[:limit])[::-1], next=following)
+
+
+def event_page(store: Store, key: str, *, after: int, limit: int) -> EventPage:
+    """What happened to a submission after the event of that id, in order."""
+    events = store.queue.events(key, after=after, limit=limit)
+    items = [Event.model_validate(one) for one in events]
+    return EventPage(items=items, next=items[-1].id if items else after)
 
 
 def has_ended(jobs: Iterable[Job]) -> bool:

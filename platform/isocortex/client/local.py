@@ -19,7 +19,7 @@ from ..submissions import entering, leaving
 from ..submissions.admission import admit
 from ..submissions.blobs import Blobs
 from ..submissions.forms import SubmissionForm, read_form
-from .answering import has_ended, job_answers, jobs_of, submission_answer
+from .answering import event_page, has_ended, job_answers, job_page, jobs_of, submission_answer
 from .foreseeing import checked_answer
 from .submission_schemas import (
     Event,
@@ -112,9 +112,7 @@ class Local:
 
     def list_events(self, key: str, *, after: int = 0, limit: int = 100) -> EventPage:
         """What happened to a submission, in order."""
-        events = self.store.queue.events(key, after=after, limit=limit)
-        items = [Event.model_validate(one) for one in events]
-        return EventPage(items=items, next=items[-1].id if items else after)
+        return event_page(self.store, key, after=after, limit=limit)
 
     def list_submission_jobs(self, key: str) -> JobList:
         """The jobs of a submission."""
@@ -134,8 +132,7 @@ class Local:
         found = self.store.queue.jobs(
             submission=submission, account=owner, states=state, after=cursor, limit=limit + 1
         )
-        following = found[limit - 1].id if len(found) > limit else None
-        return JobPage(items=job_answers(self.store, found[:limit])[::-1], next=following)
+        return job_page(self.store, found, limit=limit)
 
     def get_job(self, job_id: int) -> Job:
         """One job."""
